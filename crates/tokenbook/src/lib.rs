@@ -1,0 +1,21 @@
+//! tokenbook keeps the book on LLM tokens: it counts them before a call, reads what was billed after it, and prices it
+//! to the last digit.
+//!
+//! This crate is pure: it touches no disk, no network, no clock and no environment. Records, reports and budgets are in
+//! `tokenbook-ledger`.
+#![deny(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
+
+pub mod api;
+pub mod error;
+pub mod money;
+pub mod quantity;
+pub mod time;
+pub mod usage;
+
+pub use api::Api;
+pub use error::{Error, ErrorCode, Result};
+pub use money::Usd;
+pub use quantity::Count;
+pub use time::{Date, Timestamp};
+pub use usage::{Side, TokenKind, Usage};
