@@ -10,6 +10,7 @@ pub mod api;
 pub mod error;
 pub mod money;
 pub mod quantity;
+pub mod text;
 pub mod time;
 pub mod usage;
 
@@ -17,5 +18,6 @@ pub use api::Api;
 pub use error::{Error, ErrorCode, Result};
 pub use money::Usd;
 pub use quantity::Count;
+pub use text::{Counter, Encoding, Special};
 pub use time::{Date, Timestamp};
 pub use usage::{Side, TokenKind, Usage};

@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
 mod layers;
+mod unicode;
+mod vocab;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +12,11 @@ use std::process::ExitCode;
 /// A chore: its name, what it does, and the function that does it with the remaining arguments.
 type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
-const TASKS: &[Task] = &[("layers", "refuse imports that point upward in the core's module order", layers::run)];
+const TASKS: &[Task] = &[
+    ("layers", "refuse imports that point upward in the core's module order", layers::run),
+    ("vocab", "write the compact vocabularies from published rank files", vocab::run),
+    ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,0 +1,187 @@
+//! Expands the committed vocabularies and character classes into the tables that the engine reads in place.
+#![expect(clippy::cast_possible_truncation, reason = "ids have 18 bits, and a token at most 128 bytes")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+#[path = "build/codec.rs"]
+mod codec;
+#[path = "src/text/hash.rs"]
+mod hash;
+
+use hash::{ID_BITS, bytes_hash, pair_key, pair_slot};
+
+/// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
+const NONE: u32 = u32::MAX;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/text/hash.rs");
+    println!("cargo::rerun-if-changed=data/vocab");
+    let mut out = Out::new();
+    for name in ["r50k_base", "cl100k_base", "o200k_base"] {
+        let data = fs::read(format!("data/vocab/{name}.merges")).expect("the vocabulary is in the package");
+        let vocabulary = Vocabulary::new(&data, name == "r50k_base");
+        out.vocabulary(&name[..name.len() - 5].to_uppercase(), &vocabulary);
+    }
+    let ranges = fs::read_to_string("data/vocab/unicode-classes.txt").expect("the classes are in the package");
+    out.classes(&ranges);
+    out.finish();
+}
+
+struct Vocabulary {
+    /// The bytes of each id.
+    tokens: Vec<Vec<u8>>,
+    /// The two halves of each id.
+    splits: Vec<[u32; 2]>,
+}
+
+impl Vocabulary {
+    fn new(data: &[u8], r50k: bool) -> Self {
+        let (bytes, mut merges) = codec::decode(data);
+        let mut tokens: Vec<Vec<u8>> = bytes.iter().map(|&byte| vec![byte]).collect();
+        if r50k {
+            // p50k is r50k and 24 runs of spaces after `<|endoftext|>`; r50k is the same table with a limit on ids.
+            let gap = tokens.len() as u32 + merges.len() as u32;
+            let space = tokens.iter().position(|token| token == b" ").expect("a space") as u32;
+            merges.push((NONE, NONE));
+            let run = |length| if length == 1 { space } else { gap + length - 1 };
+            for length in 2..=25u32 {
+                let left = 1 << (length * 2 / 3).ilog2();
+                merges.push((run(left), run(length - left)));
+            }
+        }
+        let mut splits = vec![[NONE; 2]; 256];
+        for (left, right) in merges {
+            let token =
+                if left == NONE { Vec::new() } else { [&*tokens[left as usize], &*tokens[right as usize]].concat() };
+            tokens.push(token);
+            splits.push([left, right]);
+        }
+        Self { tokens, splits }
+    }
+}
+
+struct Out {
+    folder: PathBuf,
+    code: String,
+    big_endian: bool,
+}
+
+impl Out {
+    fn new() -> Self {
+        let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        let big_endian = env::var_os("CARGO_CFG_TARGET_ENDIAN").is_some_and(|endian| endian == "big");
+        Self { folder, code: String::new(), big_endian }
+    }
+
+    fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.file(name, bytes);
+        let length = bytes.len();
+        writeln!(
+            self.code,
+            "static {name}: &[u8; {length}] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bin\"));"
+        )
+        .expect("writing to a string");
+    }
+
+    fn words(&mut self, name: &str, kind: &str, length: usize, bytes: &[u8]) {
+        self.file(name, bytes);
+        writeln!(self.code, "static {name}: Aligned<[{kind}; {length}]> = table!({kind}, {length}, \"/{name}.bin\");")
+            .expect("writing to a string");
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.folder.join(format!("{name}.bin")), bytes).expect("OUT_DIR is writable");
+    }
+
+    fn u32s(&mut self, name: &str, values: &[u32]) {
+        let big = self.big_endian;
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
+        self.words(name, "u32", values.len(), &bytes);
+    }
+
+    fn u64s(&mut self, name: &str, values: &[u64]) {
+        let big = self.big_endian;
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
+        self.words(name, "u64", values.len(), &bytes);
+    }
+
+    fn vocabulary(&mut self, name: &str, vocabulary: &Vocabulary) {
+        let mut starts = vec![0u32];
+        let mut bytes = Vec::new();
+        for token in &vocabulary.tokens {
+            bytes.extend_from_slice(token);
+            starts.push(bytes.len() as u32);
+        }
+        self.bytes(&format!("{name}_BYTES"), &bytes);
+        self.u32s(&format!("{name}_STARTS"), &starts);
+        let halves: Vec<u32> = vocabulary.splits.iter().flatten().copied().collect();
+        self.u32s(&format!("{name}_HALVES"), &halves);
+
+        let pair_bits = vocabulary.splits.len().next_power_of_two().trailing_zeros() + 1;
+        let mut pairs = vec![0u64; 1 << pair_bits];
+        for (id, &[left, right]) in vocabulary.splits.iter().enumerate() {
+            if left != NONE {
+                let key = pair_key(left, right);
+                let mut slot = pair_slot(key, pair_bits);
+                while pairs[slot] != 0 {
+                    slot = (slot + 1) % pairs.len();
+                }
+                pairs[slot] = (key << ID_BITS) | id as u64;
+            }
+        }
+        self.u64s(&format!("{name}_PAIRS"), &pairs);
+
+        let mut ids = vec![0u32; 1 << pair_bits];
+        for (id, token) in vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
+            let mut slot = bytes_hash(token) as usize % ids.len();
+            while ids[slot] != 0 {
+                slot = (slot + 1) % ids.len();
+            }
+            ids[slot] = id as u32 + 1;
+        }
+        self.u32s(&format!("{name}_IDS"), &ids);
+        let mut singles = [0; 256];
+        for (id, token) in vocabulary.tokens[..256].iter().enumerate() {
+            singles[usize::from(token[0])] = id as u8;
+        }
+        self.bytes(&format!("{name}_SINGLES"), &singles);
+        writeln!(
+            self.code,
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES }};"
+        )
+        .expect("writing to a string");
+    }
+
+    /// Two stages: a page number per 64 code points, and 64 classes per page.
+    fn classes(&mut self, ranges: &str) {
+        let mut classes = vec![0x80u8; 0x11_0000];
+        for line in ranges.lines() {
+            let fields: Vec<usize> =
+                line.split(' ').map(|field| usize::from_str_radix(field, 16).expect("a hexadecimal number")).collect();
+            classes[fields[0]..=fields[1]].fill(1 << (fields[2] - 1));
+        }
+        let mut pages: Vec<&[u8]> = Vec::new();
+        let mut numbers = Vec::new();
+        for page in classes.chunks(64) {
+            let number = pages.iter().position(|known| *known == page).unwrap_or_else(|| {
+                pages.push(page);
+                pages.len() - 1
+            });
+            numbers.push(number as u32);
+        }
+        self.u32s("CLASS_PAGES", &numbers);
+        let flat = pages.concat();
+        self.bytes("CLASSES", &flat);
+        self.code += "pub(in crate::text) static PAGES: &[u32] = &CLASS_PAGES.0;\npub(in crate::text) static CLASS: &[u8] = CLASSES;\n";
+    }
+
+    fn finish(self) {
+        fs::write(Path::new(&self.folder).join("tables.rs"), self.code).expect("OUT_DIR is writable");
+    }
+}

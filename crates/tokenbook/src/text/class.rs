@@ -1,0 +1,94 @@
+//! Classes of characters, as tiktoken's regular expressions see them.
+
+use std::cell::Cell;
+
+use super::raw;
+
+/// `\p{Lu}` and `\p{Lt}`.
+pub(super) const UPPER: u8 = 1;
+/// `\p{Ll}`.
+pub(super) const LOWER: u8 = 2;
+/// `\p{Lm}` and `\p{Lo}`.
+pub(super) const UNCASED: u8 = 4;
+/// `\p{M}`.
+pub(super) const MARK: u8 = 8;
+/// `\p{N}`.
+pub(super) const NUMBER: u8 = 16;
+/// `\s` without the two newlines.
+pub(super) const SPACE: u8 = 32;
+/// Carriage return and line feed.
+pub(super) const NEWLINE: u8 = 64;
+/// Everything else: punctuation, symbols, controls, unassigned.
+pub(super) const OTHER: u8 = 128;
+
+/// `\p{L}`.
+pub(super) const LETTER: u8 = UPPER | LOWER | UNCASED;
+/// `\s`.
+pub(super) const BLANK: u8 = SPACE | NEWLINE;
+
+/// A text to look at.
+pub(super) trait Look: Copy {
+    /// Its bytes, valid UTF-8.
+    fn bytes(&self) -> &[u8];
+
+    /// Notes that the answer depends on where the text ends.
+    fn touch_end(&self);
+}
+
+/// A text that ends where it ends.
+#[derive(Clone, Copy)]
+pub(super) struct Closed<'a>(pub(super) &'a [u8]);
+
+impl Look for Closed<'_> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    #[inline]
+    fn touch_end(&self) {}
+}
+
+/// A text that may go on, and whether its end was met.
+#[derive(Clone, Copy)]
+pub(super) struct Open<'a>(pub(super) &'a [u8], pub(super) &'a Cell<bool>);
+
+impl Look for Open<'_> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    #[inline]
+    fn touch_end(&self) {
+        self.1.set(true);
+    }
+}
+
+/// The class and the length of the character that starts at `at`; `(0, 0)` at the end.
+#[inline]
+pub(super) fn at(text: impl Look, at: usize) -> (u8, usize) {
+    let Some(&first) = text.bytes().get(at) else {
+        text.touch_end();
+        return (0, 0);
+    };
+    if first < 0x80 {
+        return (raw::CLASS[usize::from(first)], 1);
+    }
+    wide(text.bytes(), at, first)
+}
+
+/// The same for a character of several bytes.
+#[inline]
+fn wide(text: &[u8], at: usize, first: u8) -> (u8, usize) {
+    let rest = |offset: usize| text.get(at + offset).map_or(0, |&byte| u32::from(byte & 0x3f));
+    let (page, low, length) = if first < 0xe0 {
+        (u32::from(first & 0x1f), rest(1), 2)
+    } else if first < 0xf0 {
+        ((u32::from(first & 0x0f) << 6) | rest(1), rest(2), 3)
+    } else {
+        ((u32::from(first & 0x07) << 12) | (rest(1) << 6) | rest(2), rest(3), 4)
+    };
+    let number = raw::PAGES.get(page as usize).copied().unwrap_or(0);
+    (raw::CLASS.get((number << 6 | low) as usize).copied().unwrap_or(OTHER), length)
+}

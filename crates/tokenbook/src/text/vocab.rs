@@ -1,0 +1,129 @@
+//! Vocabularies: from bytes to a token's id and back, and which two tokens merge into which.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
+)]
+
+use super::hash::{ID_BITS, bytes_hash, pair_key, pair_slot};
+use super::raw;
+
+/// The longest token of any vocabulary, in bytes.
+pub(super) const LONGEST: usize = 128;
+
+/// No token: two tokens that don't merge.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// What the build script made of one vocabulary.
+pub(super) struct Tables {
+    /// The bytes of all tokens in id order.
+    pub(super) bytes: &'static [u8],
+    /// Where each token's bytes start, and the end.
+    pub(super) starts: &'static [u32],
+    /// The two tokens that each token arises from.
+    pub(super) halves: &'static [u32],
+    /// A hash table of pairs: two ids and the id that they merge into.
+    pub(super) pairs: &'static [u64],
+    /// A hash table of tokens: id + 1, or 0.
+    pub(super) ids: &'static [u32],
+    /// The id of each single byte.
+    pub(super) singles: &'static [u8; 256],
+}
+
+/// One vocabulary: tables and how much of them belongs to it.
+pub(super) struct Vocab {
+    tables: &'static Tables,
+    /// Tokens have lower ids than this. `r50k_base` is the first part of the table of `p50k_base`.
+    pub(super) limit: u32,
+}
+
+pub(super) static R50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_256 };
+pub(super) static P50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_281 };
+pub(super) static CL100K: Vocab = Vocab { tables: &raw::CL100K, limit: 100_256 };
+pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998 };
+
+impl Vocab {
+    /// The id of a single byte; it is below 256.
+    #[inline]
+    pub(super) fn single(&self, byte: u8) -> u32 {
+        u32::from(self.tables.singles[usize::from(byte)])
+    }
+
+    /// The bytes of a token, if there is one with this id.
+    pub(super) fn bytes(&self, id: u32) -> Option<&'static [u8]> {
+        if id >= self.limit {
+            return None;
+        }
+        let starts = self.tables.starts.get(id as usize..id as usize + 2)?;
+        let bytes = self.tables.bytes.get(starts[0] as usize..starts[1] as usize)?;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The number of bytes of a known token.
+    pub(super) fn length(&self, id: u32) -> usize {
+        (self.tables.starts[id as usize + 1] - self.tables.starts[id as usize]) as usize
+    }
+
+    /// The token with these bytes.
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<u32> {
+        if bytes.len() > LONGEST || bytes.is_empty() {
+            return None;
+        }
+        let mask = self.tables.ids.len() - 1;
+        let mut slot = bytes_hash(bytes) as usize & mask;
+        loop {
+            let id = self.tables.ids[slot].checked_sub(1)?;
+            if self.bytes(id) == Some(bytes) {
+                return Some(id);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// What two tokens merge into, or [`NONE`].
+    #[inline]
+    pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
+        let pairs = self.tables.pairs;
+        let key = pair_key(left, right);
+        let mut slot = pair_slot(key, pairs.len().trailing_zeros());
+        loop {
+            let entry = pairs[slot];
+            if entry >> ID_BITS == key {
+                let id = (entry & ((1 << ID_BITS) - 1)) as u32;
+                return if id < self.limit { id } else { NONE };
+            }
+            if entry == 0 {
+                return NONE;
+            }
+            slot = (slot + 1) & (pairs.len() - 1);
+        }
+    }
+
+    /// The two tokens that a token of several bytes arises from.
+    fn halves(&self, id: u32) -> (u32, u32) {
+        (self.tables.halves[2 * id as usize], self.tables.halves[2 * id as usize + 1])
+    }
+
+    /// Whether two tokens, each of which stands for its own bytes, also stand side by side for the bytes of both.
+    ///
+    /// Goes back in the order of merges along the border. A merge across it spoils the pair if it comes before both of
+    /// its halves have gone into something longer; of equal merges the left one comes first.
+    pub(super) fn adjacent(&self, left: u32, right: u32) -> bool {
+        let (mut left, mut right, mut left_gone, mut right_gone) = (left, right, NONE, NONE);
+        loop {
+            let across = self.merge(left, right);
+            if across != NONE && across < left_gone && across <= right_gone {
+                return false;
+            }
+            // Single bytes are below 256, so the larger id, the later merge, is never a byte unless both are.
+            if left > right && left >= 256 {
+                left_gone = left;
+                left = self.halves(left).1;
+            } else if right >= 256 {
+                right_gone = right;
+                right = self.halves(right).0;
+            } else {
+                return true;
+            }
+        }
+    }
+}

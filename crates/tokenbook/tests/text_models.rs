@@ -1,0 +1,69 @@
+//! Which encoding a model has.
+
+use tokenbook::Encoding::{self, Cl100kBase, O200kBase, O200kHarmony, P50kBase, R50kBase};
+
+#[test]
+fn models_of_openai_have_their_encoding_by_any_of_their_names() {
+    let known = [
+        ("gpt-4o", O200kBase),
+        ("gpt-4o-mini-2024-07-18", O200kBase),
+        ("chatgpt-4o-latest", O200kBase),
+        ("gpt-4.1-nano", O200kBase),
+        ("gpt-5", O200kBase),
+        ("gpt-5.1-codex", O200kBase),
+        ("o1-preview", O200kBase),
+        ("o3", O200kBase),
+        ("o4-mini-deep-research", O200kBase),
+        ("openai/gpt-4o", O200kBase),
+        ("openrouter/openai/gpt-4.1", O200kBase),
+        ("GPT-4o", O200kBase),
+        ("ft:gpt-4o-mini-2024-07-18:acme::9AbC", O200kBase),
+        ("gpt-4", Cl100kBase),
+        ("gpt-4-turbo-2024-04-09", Cl100kBase),
+        ("gpt-4-32k", Cl100kBase),
+        ("gpt-3.5-turbo-0125", Cl100kBase),
+        ("azure/gpt-35-turbo", Cl100kBase),
+        ("ft:gpt-3.5-turbo:acme", Cl100kBase),
+        ("text-embedding-3-small", Cl100kBase),
+        ("davinci-002", Cl100kBase),
+        ("gpt-oss-20b", O200kHarmony),
+        ("gpt-oss:120b", O200kHarmony),
+        ("openai.gpt-oss-120b-1:0", O200kHarmony),
+        ("groq/openai/gpt-oss-120b", O200kHarmony),
+        ("text-davinci-003", P50kBase),
+        ("code-davinci-002", P50kBase),
+        ("text-davinci-001", R50kBase),
+        ("davinci:ft-acme-2023-01-01", R50kBase),
+        ("gpt2", R50kBase),
+    ];
+    for (model, encoding) in known {
+        assert_eq!(Encoding::for_model(model), Some(encoding), "{model}");
+    }
+}
+
+#[test]
+fn other_models_are_never_guessed() {
+    for model in [
+        "",
+        "claude-3-5-sonnet",
+        "gemini-2.5-pro",
+        "gpt-6",
+        "gpt-4.7",
+        "gpt",
+        "o2",
+        "o10",
+        "my/gpt-4o",
+        "gpt-4omni",
+        "llama-3",
+    ] {
+        assert_eq!(Encoding::for_model(model), None, "{model}");
+    }
+}
+
+#[test]
+fn names_give_back_their_encoding() {
+    for &encoding in Encoding::ALL {
+        assert_eq!(Encoding::from_name(encoding.name()), Some(encoding));
+    }
+    assert!("o300k".parse::<Encoding>().is_err());
+}

@@ -1,0 +1,184 @@
+//! Writes the committed vocabularies from the published rank files, and proves that they give those files back.
+//!
+//! The rank files are found in the crate `tiktoken-rs` (folder `assets`); their hashes are the ones that tiktoken pins.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
+
+#[path = "../../tokenbook/build/codec.rs"]
+mod codec;
+
+use codec::{ID_BITS, State, split};
+
+/// A vocabulary's name and the SHA-256 of its rank file as pinned in tiktoken's `openai_public.py` (0.14.0).
+const PINNED: [(&str, &str); 4] = [
+    ("r50k_base", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"),
+    ("p50k_base", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"),
+    ("cl100k_base", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
+    ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
+];
+
+/// The single bytes in rank order, and how each further token arises from two earlier ones.
+type Merges = ([u8; 256], Vec<(u32, u32)>);
+
+/// Writes `data/vocab/*.merges` from the rank files in the folder named by the argument.
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    let [folder] = arguments else { bail!("usage: cargo xtask vocab FOLDER_OF_RANK_FILES") };
+    for (name, pinned) in PINNED {
+        let path = Path::new(folder).join(format!("{name}.tiktoken"));
+        let ranks = fs::read(&path).with_context(|| path.display().to_string())?;
+        ensure!(sha256(&ranks) == pinned, "{} is not the file that tiktoken pins", path.display());
+        if name == "p50k_base" {
+            continue; // Derived from r50k; the test below proves that this is all there is to it.
+        }
+        let tokens = parse(&ranks)?;
+        let (bytes, merges) = merges(&tokens)?;
+        let compact = encode(&bytes, &merges);
+        ensure!(codec::decode(&compact) == (bytes, merges), "{name}: the coder does not give back what it was given");
+        let target = crate::root().join(format!("crates/tokenbook/data/vocab/{name}.merges"));
+        println!("{}: {} tokens in {} bytes", target.display(), tokens.len(), compact.len());
+        fs::write(target, compact)?;
+    }
+    Ok(())
+}
+
+/// Tokens in rank order of a rank file: lines of base64, a space, and the rank.
+fn parse(ranks: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut tokens = Vec::new();
+    for line in std::str::from_utf8(ranks)?.lines() {
+        let (token, rank) = line.split_once(' ').context("a line without a rank")?;
+        ensure!(rank.parse::<usize>()? == tokens.len(), "ranks with a gap");
+        tokens.push(from_base64(token)?);
+    }
+    Ok(tokens)
+}
+
+fn merges(tokens: &[Vec<u8>]) -> anyhow::Result<Merges> {
+    let rank: HashMap<&[u8], u32> = (0..).zip(tokens).map(|(rank, token)| (token.as_slice(), rank)).collect();
+    let singles: Vec<u8> = tokens[..256].iter().flatten().copied().collect();
+    let bytes = singles.try_into().ok().context("the first 256 tokens are not the single bytes")?;
+    let mut merges = Vec::new();
+    for (own, token) in (0..).zip(tokens).skip(256) {
+        let mut parts: Vec<&[u8]> = token.chunks(1).collect();
+        while parts.len() > 2 {
+            let first = (0..parts.len() - 1)
+                .filter_map(|at| Some((*rank.get([parts[at], parts[at + 1]].concat().as_slice())?, at)))
+                .filter(|(rank, _)| *rank < own)
+                .min()
+                .with_context(|| format!("token {own} cannot be merged from its bytes"))?;
+            let start: usize = parts[..first.1].iter().map(|part| part.len()).sum();
+            let end = start + parts[first.1].len() + parts[first.1 + 1].len();
+            parts.splice(first.1..first.1 + 2, [&token[start..end]]);
+        }
+        merges.push((rank[parts[0]], rank[parts[1]]));
+    }
+    Ok((bytes, merges))
+}
+
+fn encode(bytes: &[u8; 256], merges: &[(u32, u32)]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    out.extend(u32::try_from(merges.len()).expect("fewer than 2^32 merges").to_le_bytes());
+    let mut state = State::new(bytes);
+    let (mut low, mut high) = (0u32, u32::MAX);
+    for &(left, right) in merges {
+        let context = state.context(left);
+        for (model, context, id) in [(&mut state.left, 0, left), (&mut state.right, context, right)] {
+            let mut node = 1usize;
+            for place in (0..ID_BITS).rev() {
+                let bit = (id >> place) & 1 == 1;
+                let at = (context << ID_BITS) | node;
+                let middle = split(low, high, model.one(at));
+                if bit {
+                    high = middle;
+                } else {
+                    low = middle + 1;
+                }
+                model.learn(at, bit);
+                node = node * 2 + usize::from(bit);
+                while (low ^ high) >> 24 == 0 {
+                    out.extend(high.to_be_bytes().first());
+                    low <<= 8;
+                    high = (high << 8) | 255;
+                }
+            }
+        }
+        state.push(left, right);
+    }
+    out.extend(high.to_be_bytes());
+    out
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn from_base64(text: &str) -> anyhow::Result<Vec<u8>> {
+    let (mut bits, mut held, mut out) = (0u32, 0, Vec::new());
+    for letter in text.bytes().filter(|&letter| letter != b'=') {
+        let value = ALPHABET.iter().position(|&known| known == letter).context("not base64")?;
+        bits = (bits << 6) | u32::try_from(value)?;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from((bits >> held) & 255)?);
+        }
+    }
+    Ok(out)
+}
+
+fn sha256(data: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(data).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// p50k is r50k and these many runs of spaces, of 2 and more, past the id of `<|endoftext|>`.
+    const P50K_RUNS: usize = 24;
+
+    fn to_base64(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        for three in bytes.chunks(3) {
+            let bits = three.iter().fold(0u32, |bits, &byte| (bits << 8) | u32::from(byte)) << (8 * (3 - three.len()));
+            for place in 0..4 {
+                let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+                out.push(if place <= three.len() { char::from(letter) } else { '=' });
+            }
+        }
+        out
+    }
+
+    fn committed(name: &str) -> Vec<Vec<u8>> {
+        let path = crate::root().join(format!("crates/tokenbook/data/vocab/{name}.merges"));
+        let (bytes, merges) = codec::decode(&fs::read(path).expect("the vocabulary is committed"));
+        let mut tokens: Vec<Vec<u8>> = bytes.iter().map(|&byte| vec![byte]).collect();
+        for (left, right) in merges {
+            tokens.push([tokens[left as usize].as_slice(), &tokens[right as usize]].concat());
+        }
+        tokens
+    }
+
+    #[test]
+    fn committed_vocabularies_give_back_the_files_that_tiktoken_pins() {
+        for (name, pinned) in PINNED {
+            let p50k = name == "p50k_base";
+            let tokens = committed(if p50k { "r50k_base" } else { name });
+            let mut file = String::new();
+            for (rank, token) in tokens.iter().enumerate() {
+                writeln!(file, "{} {rank}", to_base64(token)).expect("writing to a string");
+            }
+            if p50k {
+                for run in 0..P50K_RUNS {
+                    writeln!(file, "{} {}", to_base64(&b" ".repeat(run + 2)), tokens.len() + 1 + run)
+                        .expect("writing to a string");
+                }
+            }
+            assert_eq!(sha256(file.as_bytes()), pinned, "{name}");
+        }
+    }
+}
