@@ -10,6 +10,8 @@ pub mod api;
 pub mod error;
 pub mod money;
 pub mod quantity;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod text;
 pub mod time;
 pub mod usage;

@@ -110,7 +110,7 @@ fn expected(got: &dyn fmt::Display) -> String {
 
 struct Visitor;
 
-impl de::Visitor<'_> for Visitor {
+impl<'de> de::Visitor<'de> for Visitor {
     type Value = Count;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,5 +150,14 @@ impl de::Visitor<'_> for Visitor {
 
     fn visit_unit<E: de::Error>(self) -> std::result::Result<Count, E> {
         Err(de::Error::custom(expected(&"null")))
+    }
+
+    /// Words what JSON can't say, which the language layers write as `{"$not_json": "NaN"}`.
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> std::result::Result<Count, A::Error> {
+        use de::Error as _;
+        match map.next_entry::<String, String>() {
+            Ok(Some((key, value))) if key == "$not_json" => Err(A::Error::custom(expected(&value))),
+            _ => Err(A::Error::invalid_type(de::Unexpected::Map, &self)),
+        }
     }
 }

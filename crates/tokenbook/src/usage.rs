@@ -28,6 +28,14 @@ macro_rules! token_kinds {
                 }
             }
 
+            /// What the kind is, in one sentence.
+            #[cfg(feature = "schema")]
+            pub(crate) const fn about(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),+).trim_ascii_start(),)+
+                }
+            }
+
             /// Whether these tokens went into the model or came out of it.
             pub const fn side(self) -> Side {
                 match self {

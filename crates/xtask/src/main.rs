@@ -4,6 +4,7 @@
 
 mod layers;
 mod unicode;
+mod version;
 mod vocab;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 const TASKS: &[Task] = &[
     ("layers", "refuse imports that point upward in the core's module order", layers::run),
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
+    ("version", "write the one version wherever it stands, or --check it", version::run),
     ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
 ];
 
