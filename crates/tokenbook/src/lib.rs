@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod error;
+pub mod extract;
 pub mod money;
 pub mod quantity;
 #[cfg(feature = "schema")]
