@@ -7,9 +7,11 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod api;
+pub mod cost;
 pub mod error;
 pub mod extract;
 pub mod money;
+pub mod price;
 pub mod quantity;
 #[cfg(feature = "schema")]
 mod schema;
@@ -18,8 +20,10 @@ pub mod time;
 pub mod usage;
 
 pub use api::Api;
+pub use cost::{Cost, CostQuery, cost};
 pub use error::{Error, ErrorCode, Result};
 pub use money::Usd;
+pub use price::Catalog;
 pub use quantity::Count;
 pub use text::{Counter, Encoding, Special};
 pub use time::{Date, Timestamp};

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
 mod layers;
+mod prices;
 mod unicode;
 mod version;
 mod vocab;
@@ -18,6 +19,7 @@ const TASKS: &[Task] = &[
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
     ("version", "write the one version wherever it stands, or --check it", version::run),
     ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
+    ("prices", "build the price catalog from the pinned packages (--check, --from DIR)", prices::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,413 @@
+//! Puts the two sources together, and a new import on top of the committed catalog.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use anyhow::{Context as _, bail};
+use tokenbook::price::{Found, Matched, PriceQuery};
+use tokenbook::{Catalog, Timestamp};
+
+use super::decisions::{Decisions, Take};
+use super::litellm::Entry;
+use super::row::{Model, Rates, Row};
+use super::{Notes, document};
+
+/// All models, the index by provider and name kept beside them.
+struct Book {
+    models: Vec<Model>,
+    index: HashMap<(String, String), usize>,
+}
+
+impl Book {
+    /// Adds a model unless its own name is taken; names that are taken are dropped from it.
+    fn add(&mut self, mut model: Model) -> usize {
+        let number = self.models.len();
+        let provider = model.provider.clone();
+        let key = |name: &str| (provider.clone(), name.to_ascii_lowercase());
+        self.index.insert(key(&model.name), number);
+        model.names.retain(|name| *self.index.entry(key(name)).or_insert(number) == number);
+        self.models.push(model);
+        number
+    }
+
+    fn find(&self, provider: &str, name: &str) -> Option<usize> {
+        self.index.get(&(provider.to_owned(), name.to_ascii_lowercase())).copied()
+    }
+
+    /// Takes a name away from the model that has it as another name.
+    fn release(&mut self, provider: &str, name: &str) {
+        if let Some(number) = self.index.remove(&(provider.to_owned(), name.to_ascii_lowercase())) {
+            self.models[number].names.retain(|other| !other.eq_ignore_ascii_case(name));
+        }
+    }
+
+    fn catalog(&self, decisions: &Decisions) -> anyhow::Result<Catalog> {
+        Ok(Catalog::parse(&document(&self.models, decisions))?)
+    }
+}
+
+/// Puts the sources together; every disagreement on a base rate or a threshold must be decided.
+pub(super) fn merge(
+    genai: Vec<Model>,
+    mut litellm: Vec<Entry>,
+    decisions: &Decisions,
+    notes: &mut Notes,
+) -> anyhow::Result<Vec<Model>> {
+    let mut book = Book { models: Vec::new(), index: HashMap::new() };
+    // Own names first, so that no other model's alias takes one.
+    let own: HashSet<(String, String)> =
+        genai.iter().map(|model| (model.provider.clone(), model.name.to_ascii_lowercase())).collect();
+    for mut model in genai {
+        let provider = model.provider.clone();
+        model.names.retain(|name| !own.contains(&(provider.clone(), name.to_ascii_lowercase())));
+        book.add(model);
+    }
+    let catalog = book.catalog(decisions)?;
+    // A bare name before its dated ones, so that a dated one that charges the same adds nothing.
+    litellm.sort_by_key(|entry| {
+        let model = &entry.model;
+        (model.rows[0].region.is_some(), model.provider.clone(), model.name.len(), entry.key.clone())
+    });
+    let mut undecided = Vec::new();
+    let mut supplemented = vec![false; book.models.len()];
+    for entry in litellm {
+        let Entry { key, model } = entry;
+        if model.rows[0].region.is_some() {
+            regional(&mut book, model, &key, notes);
+            continue;
+        }
+        let target = match book.find(&model.provider, &model.name) {
+            Some(number) => Some((number, Matched::Name)),
+            None => by_rule(&book, &catalog, &model),
+        };
+        let Some((number, matched)) = target else {
+            book.add(model);
+            supplemented.push(true);
+            continue;
+        };
+        let ours = &book.models[number];
+        let Some(current) = current(&ours.rows, &decisions.version) else { continue };
+        let fields = disagreements(&ours.rows[current], &model.rows[0]);
+        if fields.is_empty() {
+            if !supplemented[number] {
+                supplemented[number] = true;
+                supplement(&mut book.models[number], current, &model);
+            }
+            continue;
+        }
+        if !ours.rows[current].source.starts_with(&decisions.genai.name) {
+            if matched == Matched::Name {
+                notes.skip("litellm", &key, "the package itself prices this name twice; the first stands");
+            } else {
+                book.add(model);
+                supplemented.push(true);
+            }
+            continue;
+        }
+        let taken = decisions.take(&model.provider, &model.name, &ours.name, &fields);
+        match taken {
+            None => undecided.push(format!(
+                "  {}/{} ({}): {}",
+                model.provider,
+                model.name,
+                ours.name,
+                fields
+                    .iter()
+                    .map(|field| difference(field, &ours.rows[current], &model.rows[0]))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            Some(Take::Genai) => notes.decided += 1,
+            Some(Take::Litellm) => {
+                notes.decided += 1;
+                if ours.name.eq_ignore_ascii_case(&model.name) {
+                    supplemented[number] = true;
+                    replace(&mut book.models[number], current, model);
+                } else {
+                    book.release(&model.provider, &model.name);
+                    book.add(model);
+                    supplemented.push(true);
+                }
+            }
+        }
+    }
+    if !undecided.is_empty() {
+        bail!("{} disagreements without a decision:\n{}", undecided.len(), undecided.join("\n"));
+    }
+    written(&mut book, decisions)?;
+    for also in &decisions.names {
+        let number = book.find(&also.provider, &also.model).with_context(|| format!("no model {}", also.model))?;
+        for name in &also.names {
+            if book.find(&also.provider, name).is_some() {
+                bail!("{}/{name} is a name already", also.provider);
+            }
+            book.models[number].names.push(name.clone());
+        }
+    }
+    halves(&mut book, decisions)?;
+    fees(&mut book, decisions);
+    let unused = decisions.unused();
+    if !unused.is_empty() {
+        bail!("decisions that nothing asks for: {}", unused.join(", "));
+    }
+    Ok(book.models)
+}
+
+/// The model that the product's own rules would find under a name of the other source.
+fn by_rule(book: &Book, catalog: &Catalog, model: &Model) -> Option<(usize, Matched)> {
+    let query = PriceQuery { provider: Some(&model.provider), ..PriceQuery::new(&model.name, Timestamp::MAX) };
+    let Ok(Found::Price(price)) = catalog.price(&query) else { return None };
+    if price.provider() != model.provider {
+        return None;
+    }
+    Some((book.find(price.provider(), price.model())?, price.matched()))
+}
+
+/// The standard row that holds today.
+fn current(rows: &[Row], today: &str) -> Option<usize> {
+    let begun = |row: &Row| row.from.as_deref().is_none_or(|from| from <= today);
+    let mut numbers: Vec<usize> = (0..rows.len()).filter(|number| rows[*number].is_standard()).collect();
+    numbers.sort_by_key(|number| (begun(&rows[*number]), rows[*number].from.clone()));
+    numbers.pop()
+}
+
+/// The fields that both sources state and state differently.
+fn disagreements(ours: &Row, theirs: &Row) -> Vec<&'static str> {
+    let mut fields: Vec<&'static str> = ["input_tokens", "output_tokens", "cache_read_tokens"]
+        .into_iter()
+        .filter(|kind| matches!((ours.rates.get(kind), theirs.rates.get(kind)), (Some(a), Some(b)) if a != b))
+        .collect();
+    let thresholds = |row: &Row| -> BTreeMap<u64, bool> {
+        row.above.iter().map(|(tokens, (inclusive, _))| (*tokens, *inclusive)).collect()
+    };
+    let above = |row: &Row, kind: &str| -> Vec<Option<tokenbook::price::Rate>> {
+        row.above.values().map(|(_, rates)| rates.get(kind).copied()).collect()
+    };
+    let rates_differ = || {
+        ["input_tokens", "output_tokens", "cache_read_tokens"].into_iter().any(|kind| {
+            above(ours, kind)
+                .into_iter()
+                .zip(above(theirs, kind))
+                .any(|pair| matches!(pair, (Some(a), Some(b)) if a != b))
+        })
+    };
+    if thresholds(ours) != thresholds(theirs) || rates_differ() {
+        fields.push("above");
+    }
+    fields
+}
+
+fn difference(field: &str, ours: &Row, theirs: &Row) -> String {
+    if field == "above" {
+        let show = |row: &Row| {
+            let steps = row.above.iter().map(|(tokens, (_, rates))| {
+                let rates: Vec<String> = ["input_tokens", "output_tokens", "cache_read_tokens"]
+                    .iter()
+                    .map(|kind| rates.get(kind).map_or("-".to_owned(), ToString::to_string))
+                    .collect();
+                format!("{tokens}: {}", rates.join("/"))
+            });
+            format!("[{}]", steps.collect::<Vec<_>>().join(" "))
+        };
+        return format!("above {} or {}", show(ours), show(theirs));
+    }
+    let show = |row: &Row| row.rates.get(field).map_or("-".to_owned(), ToString::to_string);
+    format!("{} {} or {}", field.trim_end_matches("_tokens"), show(ours), show(theirs))
+}
+
+/// Adds what only the second source knows: more kinds, service tiers, batch, regions, fees.
+fn supplement(ours: &mut Model, current: usize, theirs: &Model) {
+    let standard = &theirs.rows[0];
+    let from = ours.rows[current].from.clone();
+    let row = &mut ours.rows[current];
+    let mut added = fill(row, standard);
+    for other in &theirs.rows[1..] {
+        // Windows only where the first source has none: two schedules must not be laid over each other.
+        let same = |row: &Row| row.conditions() == other.conditions() && row.from == from;
+        if let Some(row) = ours.rows.iter_mut().find(|row| same(row)) {
+            fill(row, other);
+        } else if other.window.is_none() && !ours.rows.iter().any(|row| row.conditions() == other.conditions()) {
+            ours.rows.push(Row { from: from.clone(), ..other.clone() });
+        }
+    }
+    for row in &mut ours.rows {
+        if row.from == from && row.region.is_none() && row.regions != standard.regions {
+            row.regions.clone_from(&standard.regions);
+            added = true;
+        }
+    }
+    if added {
+        ours.rows[current].source = format!("{} + {}", ours.rows[current].source, standard.source);
+    }
+    if let Some(page) = &theirs.page {
+        ours.page = Some(page.clone());
+    }
+}
+
+fn fill(row: &mut Row, other: &Row) -> bool {
+    let mut added = false;
+    let mut fill = |rates: &mut Rates, more: &Rates| {
+        for (kind, rate) in more {
+            added |= !rates.contains_key(kind);
+            rates.entry(kind).or_insert(*rate);
+        }
+    };
+    fill(&mut row.rates, &other.rates);
+    for (threshold, (_, more)) in &other.above {
+        if let Some((_, rates)) = row.above.get_mut(threshold) {
+            fill(rates, more);
+        }
+    }
+    for (tool, price) in &other.per_request {
+        added |= !row.per_request.contains_key(tool);
+        row.per_request.entry(tool.clone()).or_insert_with(|| price.clone());
+    }
+    added
+}
+
+/// Takes the second source's rows for what holds today and keeps the first one's history.
+fn replace(ours: &mut Model, current: usize, theirs: Model) {
+    let from = ours.rows[current].from.clone();
+    ours.rows.retain(|row| row.from < from && row.window.is_none());
+    ours.rows.extend(theirs.rows.into_iter().map(|row| Row { from: from.clone(), ..row }));
+    ours.page = theirs.page.or(ours.page.take());
+}
+
+/// Adds the rows of one region to the model that is sold there.
+fn regional(book: &mut Book, model: Model, key: &str, notes: &mut Notes) {
+    let Some(number) = book.find(&model.provider, &model.name) else {
+        book.add(model);
+        return;
+    };
+    let ours = &mut book.models[number];
+    for row in model.rows {
+        let mut plain = row.clone();
+        plain.region = None;
+        let like =
+            |other: &Row| other.service_tier == row.service_tier && other.batch == row.batch && other.region.is_none();
+        if ours.rows.iter().any(|other| other.conditions() == row.conditions()) {
+            notes.skip("litellm", key, "the region is there already");
+        } else if !ours.rows.iter().any(|other| like(other) && other.charges_like(&plain)) || row.region.is_some() {
+            ours.rows.push(row);
+        }
+    }
+}
+
+/// Puts in the models that are written out in the decision file.
+fn written(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
+    for written in &decisions.models {
+        let name = format!("{}/{}", written.provider, written.model);
+        let mut rows = Vec::new();
+        for row in &written.rows {
+            let mut row = Row::from_json(row).with_context(|| name.clone())?;
+            row.source = format!("decision: {}", written.source);
+            rows.push(row);
+        }
+        let existing = book.find(&written.provider, &written.model);
+        let existing = existing.filter(|number| book.models[*number].name.eq_ignore_ascii_case(&written.model));
+        let number = if let Some(number) = existing {
+            number
+        } else {
+            book.release(&written.provider, &written.model);
+            book.add(Model { provider: written.provider.clone(), name: written.model.clone(), ..Model::default() })
+        };
+        for other in &written.names {
+            book.release(&written.provider, other);
+            book.index.insert((written.provider.clone(), other.to_ascii_lowercase()), number);
+        }
+        let model = &mut book.models[number];
+        model.names.extend(written.names.iter().cloned());
+        model.page = written.page.clone().or(model.page.take());
+        model.rows.retain(|row| written.keep_variants && (row.service_tier.is_some() || row.batch));
+        model.rows.extend(rows);
+    }
+    Ok(())
+}
+
+/// Adds batch rows at half of every rate to models whose batch price is stated as a discount only.
+fn halves(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
+    for half in &decisions.halves {
+        for name in &half.models {
+            let number = book.find(&half.provider, name).with_context(|| format!("no model {name}"))?;
+            let model = &mut book.models[number];
+            if model.rows.iter().any(|row| row.batch) {
+                bail!("{}/{name} has a batch price already", half.provider);
+            }
+            let halved = |rates: &Rates| -> anyhow::Result<Rates> {
+                let half = |rate: &tokenbook::price::Rate| {
+                    let pico = rate.pico_per_token();
+                    if !pico.is_multiple_of(2) {
+                        bail!("half of {rate} is too fine");
+                    }
+                    Ok(tokenbook::price::Rate::from_pico_per_token(pico / 2)?)
+                };
+                rates.iter().map(|(kind, rate)| Ok((*kind, half(rate)?))).collect()
+            };
+            let mut rows = Vec::new();
+            for row in model.rows.iter().filter(|row| row.service_tier.is_none()) {
+                let mut row = Row { batch: true, source: format!("decision: {}", half.source), ..row.clone() };
+                row.rates = halved(&row.rates)?;
+                for (_, rates) in row.above.values_mut() {
+                    *rates = halved(rates)?;
+                }
+                rows.push(row);
+            }
+            model.rows.extend(rows);
+        }
+    }
+    Ok(())
+}
+
+fn fees(book: &mut Book, decisions: &Decisions) {
+    for fee in &decisions.fees {
+        for model in book.models.iter_mut().filter(|model| model.provider == fee.provider) {
+            for row in &mut model.rows {
+                row.per_request.entry(fee.tool.clone()).or_insert_with(|| fee.usd.clone());
+            }
+        }
+    }
+}
+
+/// Lays a new import over the committed catalog: rows are only ever added.
+pub(super) fn append(before: Vec<Model>, mut now: Vec<Model>, version: &str) -> anyhow::Result<Vec<Model>> {
+    let mut changed = Vec::new();
+    let key = |model: &Model| (model.provider.clone(), model.name.to_ascii_lowercase());
+    let index: HashMap<(String, String), usize> =
+        now.iter().enumerate().map(|(number, model)| (key(model), number)).collect();
+    for mut old in before {
+        let Some(number) = index.get(&key(&old)) else {
+            // Gone from the sources: a retired model stays priced.
+            now.push(old);
+            continue;
+        };
+        let model = &mut now[*number];
+        model.names.extend(old.names.iter().cloned());
+        for row in old.rows.drain(..) {
+            let place = model.rows.iter().position(|new| new.conditions() == row.conditions() && new.from == row.from);
+            let Some(place) = place else {
+                model.rows.push(row);
+                continue;
+            };
+            let new = &mut model.rows[place];
+            if new.charges_like(&row) && new.until == row.until {
+                *new = row;
+                continue;
+            }
+            let last = !model.rows.iter().any(|new| new.conditions() == row.conditions() && new.from > row.from);
+            if !last {
+                changed.push(format!("  {}/{}: the row from {:?} is past", old.provider, old.name, row.from));
+                continue;
+            }
+            let new = &mut model.rows[place];
+            new.from = Some(version.to_owned());
+            new.checked = Some(version.to_owned());
+            if row.from.as_deref().is_some_and(|from| from >= version) {
+                changed.push(format!("  {}/{}: a row from {version} is there already", old.provider, old.name));
+            }
+            model.rows.push(row);
+        }
+    }
+    if !changed.is_empty() {
+        bail!("a past price would change; write a dated decision instead\n{}", changed.join("\n"));
+    }
+    Ok(now)
+}
