@@ -1,0 +1,204 @@
+//! Names as small numbers: every name is stored once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _};
+use tokenbook::Result;
+
+use crate::store::{corrupt, sqlite};
+
+/// Entries that a cache holds before it starts anew: sessions may be without number.
+const MAX_CACHED: usize = 200_000;
+
+/// What rollups are grouped by, as name numbers (0 is none).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Combo {
+    pub(crate) agent: i64,
+    pub(crate) action: i64,
+    pub(crate) model: i64,
+    pub(crate) provider: i64,
+    pub(crate) failed: bool,
+}
+
+/// Gives names their numbers; the writer's, inside its transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Interner {
+    names: HashMap<Box<str>, i64>,
+    lists: HashMap<Box<str>, i64>,
+    combos: HashMap<Combo, i64>,
+    key: String,
+}
+
+impl Interner {
+    /// Forgets everything, after a transaction whose new names were rolled back.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn optional(&mut self, db: &Connection, text: Option<&str>) -> Result<i64> {
+        text.map_or(Ok(0), |text| self.name(db, text))
+    }
+
+    pub(crate) fn name(&mut self, db: &Connection, text: &str) -> Result<i64> {
+        if let Some(id) = self.names.get(text) {
+            return Ok(*id);
+        }
+        let id = number(db, "SELECT id FROM name WHERE text = ?1", "INSERT INTO name (text) VALUES (?1)", text)?;
+        if self.names.len() >= MAX_CACHED {
+            self.names.clear();
+        }
+        self.names.insert(text.into(), id);
+        Ok(id)
+    }
+
+    /// Gives a list of names its number and its members theirs.
+    pub(crate) fn list(&mut self, db: &Connection, texts: &[String], members: &mut Vec<i64>) -> Result<i64> {
+        use std::fmt::Write as _;
+        members.clear();
+        if texts.is_empty() {
+            return Ok(0);
+        }
+        for text in texts {
+            members.push(self.name(db, text)?);
+        }
+        self.key.clear();
+        for (at, member) in members.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(self.key, "{comma}{member}").expect("a String takes all text");
+        }
+        if let Some(id) = self.lists.get(self.key.as_str()) {
+            return Ok(*id);
+        }
+        let insert = "INSERT INTO list (members) VALUES (?1)";
+        let id = number(db, "SELECT id FROM list WHERE members = ?1", insert, &self.key)?;
+        if self.lists.len() >= MAX_CACHED {
+            self.lists.clear();
+        }
+        self.lists.insert(self.key.as_str().into(), id);
+        Ok(id)
+    }
+
+    pub(crate) fn combo(&mut self, db: &Connection, combo: Combo) -> Result<i64> {
+        if let Some(id) = self.combos.get(&combo) {
+            return Ok(*id);
+        }
+        let values = (combo.agent, combo.action, combo.model, combo.provider, combo.failed);
+        let found = db
+            .prepare_cached(
+                "SELECT id FROM combo WHERE agent = ?1 AND action = ?2 AND model = ?3 AND provider = ?4 AND failed = ?5",
+            )
+            .and_then(|mut statement| statement.query_row(values, |row| row.get(0)).optional())
+            .map_err(sqlite)?;
+        let id = match found {
+            Some(id) => id,
+            None => db
+                .prepare_cached(
+                    "INSERT INTO combo (agent, action, model, provider, failed) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )
+                .and_then(|mut statement| statement.insert(values))
+                .map_err(sqlite)?,
+        };
+        if self.combos.len() >= MAX_CACHED {
+            self.combos.clear();
+        }
+        self.combos.insert(combo, id);
+        Ok(id)
+    }
+}
+
+fn number(db: &Connection, find: &str, add: &str, text: &str) -> Result<i64> {
+    let found: Option<i64> = db
+        .prepare_cached(find)
+        .and_then(|mut statement| statement.query_row([text], |row| row.get(0)).optional())
+        .map_err(sqlite)?;
+    match found {
+        Some(id) => Ok(id),
+        None => db.prepare_cached(add).and_then(|mut statement| statement.insert([text])).map_err(sqlite),
+    }
+}
+
+/// Finds the names behind numbers, and remembers them: a number never changes its meaning.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    names: HashMap<i64, Arc<str>>,
+    lists: HashMap<i64, Arc<[i64]>>,
+    combos: HashMap<i64, Combo>,
+}
+
+impl Names {
+    /// The name behind a number, none behind 0.
+    pub(crate) fn name(&mut self, db: &Connection, id: i64) -> Result<Option<Arc<str>>> {
+        if id == 0 {
+            return Ok(None);
+        }
+        if let Some(name) = self.names.get(&id) {
+            return Ok(Some(Arc::clone(name)));
+        }
+        let text: Option<String> = db
+            .prepare_cached("SELECT text FROM name WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+            .map_err(sqlite)?;
+        let name: Arc<str> = text.ok_or_else(|| corrupt("a name is missing"))?.into();
+        if self.names.len() >= MAX_CACHED {
+            self.names.clear();
+        }
+        self.names.insert(id, Arc::clone(&name));
+        Ok(Some(name))
+    }
+
+    /// The number of a name that may never have been recorded.
+    pub(crate) fn find(db: &Connection, text: &str) -> Result<Option<i64>> {
+        db.prepare_cached("SELECT id FROM name WHERE text = ?1")
+            .and_then(|mut statement| statement.query_row([text], |row| row.get(0)).optional())
+            .map_err(sqlite)
+    }
+
+    /// The members of a list, as name numbers.
+    pub(crate) fn list(&mut self, db: &Connection, id: i64) -> Result<Arc<[i64]>> {
+        if id == 0 {
+            return Ok(Arc::from([]));
+        }
+        if let Some(list) = self.lists.get(&id) {
+            return Ok(Arc::clone(list));
+        }
+        let text: Option<String> = db
+            .prepare_cached("SELECT members FROM list WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+            .map_err(sqlite)?;
+        let text = text.ok_or_else(|| corrupt("a list is missing"))?;
+        let members: Option<Arc<[i64]>> = text.split(',').map(|member| member.parse().ok()).collect();
+        let members = members.ok_or_else(|| corrupt("a list can't be read"))?;
+        if self.lists.len() >= MAX_CACHED {
+            self.lists.clear();
+        }
+        self.lists.insert(id, Arc::clone(&members));
+        Ok(members)
+    }
+
+    /// The combo behind a number.
+    pub(crate) fn combo(&mut self, db: &Connection, id: i64) -> Result<Combo> {
+        if let Some(combo) = self.combos.get(&id) {
+            return Ok(*combo);
+        }
+        let found = db
+            .prepare_cached("SELECT agent, action, model, provider, failed FROM combo WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id], |row| {
+                        Ok(Combo {
+                            agent: row.get(0)?,
+                            action: row.get(1)?,
+                            model: row.get(2)?,
+                            provider: row.get(3)?,
+                            failed: row.get(4)?,
+                        })
+                    })
+                    .optional()
+            })
+            .map_err(sqlite)?;
+        let combo = found.ok_or_else(|| corrupt("a combo is missing"))?;
+        self.combos.insert(id, combo);
+        Ok(combo)
+    }
+}

@@ -1,0 +1,236 @@
+//! Where callers meet the writer: calls gather while it commits, and are committed together.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokenbook::{Error, ErrorCode, Result};
+
+use crate::ledger::{Flushed, QueuedFailure, Recorded, Status};
+use crate::store::row::Prepared;
+use crate::store::writer::Writer;
+
+/// Most calls of one transaction.
+pub(crate) const MAX_BATCH: usize = 8_192;
+/// Most failures kept for the next flush.
+const MAX_FAILURES: usize = 1_000;
+/// Longest that the writer waits for company, however long a commit takes.
+const LONGEST_WAIT: Duration = Duration::from_micros(500);
+
+/// A piece of work for the writer's thread.
+pub(crate) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// Calls that are committed together, and what became of each.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    done: OnceLock<Vec<Result<Recorded>>>,
+}
+
+impl Batch {
+    /// Tells everybody who waits what became of their calls.
+    pub(crate) fn finish(&self, results: Vec<Result<Recorded>>) {
+        // A second answer can only come after a panic was answered; the first one stands.
+        let _ = self.done.set(results);
+    }
+
+    /// Waits for the commit.
+    pub(crate) fn wait(&self) -> &[Result<Recorded>] {
+        self.done.wait()
+    }
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) prepared: Prepared,
+    /// Whether nobody waits for its answer.
+    queued: bool,
+}
+
+/// What the writer does next.
+pub(crate) enum Work {
+    Batch(Vec<Item>, Arc<Batch>),
+    Job(Job),
+    Close,
+}
+
+#[derive(Default)]
+struct State {
+    items: Vec<Item>,
+    open: Arc<Batch>,
+    in_flight: Option<Arc<Batch>>,
+    jobs: VecDeque<Job>,
+    /// Whether a job comes before calls, so that calls without end don't keep it waiting.
+    jobs_turn: bool,
+    /// How many calls wake the writer.
+    target: usize,
+    /// How many calls the last batch had.
+    expected: usize,
+    /// How long the last commit took.
+    commit: Duration,
+    closing: bool,
+    gone: bool,
+    flushed: Flushed,
+}
+
+/// The queue before the writer.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts calls into the open batch; they stand there from the index returned.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`] when the ledger is closed, or when `limit` calls are waiting already.
+    pub(crate) fn submit(
+        &self,
+        calls: impl ExactSizeIterator<Item = Prepared>,
+        queued: bool,
+        limit: usize,
+    ) -> Result<(Arc<Batch>, usize)> {
+        let mut state = self.lock();
+        if state.closing || state.gone {
+            return Err(Error::new(ErrorCode::Unavailable, "the ledger is closed"));
+        }
+        if queued && state.items.len() >= limit {
+            return Err(Error::new(
+                ErrorCode::Unavailable,
+                format!("{limit} calls wait to be written: the disk is slow or full"),
+            ));
+        }
+        let first = state.items.len();
+        state.items.extend(calls.map(|prepared| Item { prepared, queued }));
+        let batch = Arc::clone(&state.open);
+        let wake = state.items.len() >= state.target;
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
+        Ok((batch, first))
+    }
+
+    /// Waits until all that was put in before is written, and takes what became of the queued calls.
+    pub(crate) fn flush(&self) -> Flushed {
+        let mut state = self.lock();
+        let batch = if state.items.is_empty() {
+            state.in_flight.clone()
+        } else {
+            state.target = 0;
+            Some(Arc::clone(&state.open))
+        };
+        drop(state);
+        if let Some(batch) = batch {
+            self.work.notify_one();
+            batch.wait();
+        }
+        std::mem::take(&mut self.lock().flushed)
+    }
+
+    /// Hands the writer a job and waits for its result.
+    pub(crate) fn job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (send, receive) = std::sync::mpsc::channel();
+        {
+            let mut state = self.lock();
+            if state.closing || state.gone {
+                return Err(Error::new(ErrorCode::Unavailable, "the ledger is closed"));
+            }
+            state.jobs.push_back(Box::new(move |writer| {
+                let _ = send.send(job(writer));
+            }));
+        }
+        self.work.notify_one();
+        receive.recv().unwrap_or_else(|_| {
+            Err(Error::new(ErrorCode::Internal, "the ledger's writer failed; the next call may work"))
+        })
+    }
+
+    /// Lets no more in; the writer ends once all is written.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_one();
+    }
+
+    /// The writer has ended: whoever still waits learns it.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.gone = true;
+        let count = state.items.len();
+        state.items.clear();
+        state.jobs.clear();
+        let error = Error::new(ErrorCode::Internal, "the ledger's writer has ended");
+        state.open.finish(vec![Err(error); count]);
+    }
+
+    /// Waits for work; the writer's side.
+    #[expect(clippy::disallowed_methods, reason = "how long to gather calls is measured; no record depends on it")]
+    pub(crate) fn next(&self) -> Work {
+        let mut state = self.lock();
+        let mut deadline = None;
+        loop {
+            if (state.items.is_empty() || state.jobs_turn)
+                && let Some(job) = state.jobs.pop_front()
+            {
+                state.jobs_turn = false;
+                return Work::Job(job);
+            }
+            if state.items.is_empty() {
+                if state.closing {
+                    return Work::Close;
+                }
+                state.target = 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // Callers that were answered together come back together: waiting for them halves the commits.
+            let now = Instant::now();
+            let until = *deadline.get_or_insert_with(|| now + (state.commit / 4).min(LONGEST_WAIT));
+            let gathering = state.items.len() < state.expected && state.target != 0 && !state.closing;
+            if gathering && now < until {
+                state.target = state.expected;
+                state = self.work.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            state.target = usize::MAX;
+            state.jobs_turn = true;
+            state.expected = state.items.iter().filter(|item| !item.queued).count().min(MAX_BATCH);
+            let items = std::mem::take(&mut state.items);
+            let batch = std::mem::take(&mut state.open);
+            state.in_flight = Some(Arc::clone(&batch));
+            return Work::Batch(items, batch);
+        }
+    }
+
+    /// Notes what became of a batch, then tells its callers.
+    pub(crate) fn finish(&self, items: &[Item], batch: &Batch, results: Vec<Result<Recorded>>, took: Duration) {
+        let mut state = self.lock();
+        state.commit = took;
+        for (item, result) in items.iter().zip(&results).filter(|(item, _)| item.queued) {
+            match result {
+                Ok(Recorded { status: Status::Recorded, .. }) => state.flushed.recorded += 1,
+                Ok(Recorded { status: Status::Duplicate, .. }) => state.flushed.duplicates += 1,
+                Err(error) => {
+                    state.flushed.failed += 1;
+                    if state.flushed.failures.len() < MAX_FAILURES {
+                        let id = item.prepared.id().to_owned();
+                        state.flushed.failures.push(QueuedFailure { id, error: error.clone() });
+                    }
+                }
+            }
+        }
+        state.in_flight = None;
+        drop(state);
+        batch.finish(results);
+    }
+}

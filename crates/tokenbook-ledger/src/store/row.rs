@@ -1,0 +1,531 @@
+//! A call as a row, there and back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, Row};
+use serde::{Deserialize, Serialize};
+use tokenbook::{Count, Result, Timestamp, TokenKind, Usage, Usd};
+
+use crate::digest::{Digest, canonical_json, content_id, digest};
+use crate::record::{Call, CallCost, Outcome, ToolTokens};
+use crate::store::names::{Combo, Interner, Names};
+use crate::store::{corrupt, sqlite};
+use crate::sums::{COLUMN_KINDS, KINDS, Share, Sum};
+
+const PARTIAL: i64 = 1;
+const TRUNCATED_SHIFT: u32 = 1;
+const BATCH_SHIFT: u32 = 3;
+const COST_SHIFT: u32 = 5;
+const PRICED: i64 = 1;
+const STATED: i64 = 2;
+const USAGE_KNOWN: i64 = 1 << 7;
+
+/// A checked call with what can be worked out before the writer's turn.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) call: Call,
+    pub(crate) digest: Digest,
+    price: Option<String>,
+    rest: Option<String>,
+}
+
+/// The rare fields, as JSON in one column.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Rest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent_id: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tokens: BTreeMap<String, Count>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    server_tool_requests: BTreeMap<String, Count>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<String, String>,
+}
+
+/// One tool's tokens: its name's number, those of its definition, those of its results.
+type ToolColumn = Vec<(i64, Option<u64>, Option<u64>)>;
+
+impl Prepared {
+    /// Checks a call and gives it an id if it has none.
+    pub(crate) fn new(mut call: Call) -> Result<Self> {
+        call.normalise()?;
+        let price = match &call.cost {
+            CallCost::Priced { price: Some(price), .. } => Some(canonical_json(price)?),
+            _ => None,
+        };
+        if call.id.is_none() {
+            call.id = Some(content_id(&call, price.as_deref()));
+        }
+        let digest = digest(&call, price.as_deref());
+        let rest = Rest::of(&call);
+        let rest = (rest != Rest::default())
+            .then(|| serde_json::to_string(&rest).expect("names and numbers are written as they are"));
+        Ok(Self { call, digest, price, rest })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.call.id.as_deref().expect("given when it was prepared")
+    }
+}
+
+impl Rest {
+    fn of(call: &Call) -> Self {
+        let mut rest = Self {
+            operation_id: call.operation_id.clone(),
+            attempt: call.attempt,
+            parent_id: call.parent_id.clone(),
+            metadata: call.metadata.clone(),
+            ..Self::default()
+        };
+        if let Some(usage) = &call.usage {
+            for kind in &KINDS[COLUMN_KINDS..] {
+                let tokens = usage.get(*kind);
+                if !tokens.is_zero() {
+                    rest.tokens.insert(kind.name().to_owned(), tokens);
+                }
+            }
+            rest.server_tool_requests.clone_from(&usage.server_tool_requests);
+        }
+        rest
+    }
+}
+
+/// What rollups need of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) at: i64,
+    pub(crate) combo: i64,
+    pub(crate) session: i64,
+    pub(crate) tags: Vec<i64>,
+    pub(crate) tools: Vec<ToolFacts>,
+    /// All but what tools did.
+    pub(crate) share: Share,
+}
+
+/// What one tool did in a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ToolFacts {
+    pub(crate) tool: i64,
+    pub(crate) offered: u64,
+    pub(crate) called: u64,
+    pub(crate) definition_tokens: u64,
+    pub(crate) result_tokens: u64,
+}
+
+impl Facts {
+    fn reset(&mut self, at: i64, combo: i64, session: i64) {
+        (self.at, self.combo, self.session) = (at, combo, session);
+        self.tags.clear();
+        self.tools.clear();
+        self.share.clear();
+    }
+
+    fn tool(&mut self, tool: i64) -> &mut ToolFacts {
+        let at = self.tools.iter().position(|known| known.tool == tool).unwrap_or_else(|| {
+            self.tools.push(ToolFacts { tool, ..ToolFacts::default() });
+            self.tools.len() - 1
+        });
+        &mut self.tools[at]
+    }
+
+    fn set_tools(&mut self, offered: &[i64], called: &[i64], tokens: &ToolColumn) {
+        for tool in offered {
+            self.tool(*tool).offered = 1;
+        }
+        for tool in called {
+            self.tool(*tool).called += 1;
+        }
+        for (tool, definition, result) in tokens {
+            let facts = self.tool(*tool);
+            facts.definition_tokens = definition.unwrap_or_default();
+            facts.result_tokens = result.unwrap_or_default();
+        }
+    }
+
+    /// Adds what these tools did, a part or all of the call's.
+    pub(crate) fn add_tools(tools: &[ToolFacts], share: &mut Share) {
+        let sum = |field: fn(&ToolFacts) -> u64| tools.iter().map(field).fold(0, u64::saturating_add);
+        let (offered, called) = (sum(|tool| tool.offered), sum(|tool| tool.called));
+        share.add(Sum::OfferingCalls, u64::from(offered > 0));
+        share.add(Sum::CallingCalls, u64::from(called > 0));
+        share.add(Sum::ToolsOffered, offered);
+        share.add(Sum::ToolsCalled, called);
+        share.add(Sum::DefinitionTokens, sum(|tool| tool.definition_tokens));
+        share.add(Sum::ResultTokens, sum(|tool| tool.result_tokens));
+    }
+}
+
+/// The numbers of a call that sums are made of, from wherever they come.
+#[derive(Debug, Default)]
+struct Numbers<'a> {
+    failed: bool,
+    flags: i64,
+    cost: Option<i64>,
+    columns: [i64; COLUMN_KINDS],
+    rare: Option<&'a Rest>,
+    max_tokens: Option<i64>,
+    duration_ms: Option<i64>,
+    first_token_ms: Option<i64>,
+}
+
+impl Numbers<'_> {
+    fn share(&self, share: &mut Share) {
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
+        share.add(Sum::Calls, 1);
+        share.add(Sum::Failed, u64::from(self.failed));
+        share.add(Sum::Partial, u64::from(self.flags & PARTIAL != 0));
+        let truncated = self.flags >> TRUNCATED_SHIFT & 3;
+        share.add(Sum::TruncationKnown, u64::from(truncated != 0));
+        share.add(Sum::Truncated, u64::from(truncated == 2));
+        match self.cost {
+            None => share.add(Sum::Unpriced, 1),
+            Some(cost) => share.add(Sum::Cost, unsigned(cost)),
+        }
+        share.add(Sum::Stated, u64::from(self.flags >> COST_SHIFT & 3 == STATED));
+        for (sum, calls, value) in [
+            (Sum::DurationMs, Sum::DurationCalls, self.duration_ms),
+            (Sum::FirstTokenMs, Sum::FirstTokenCalls, self.first_token_ms),
+        ] {
+            if let Some(value) = value {
+                share.add(sum, unsigned(value));
+                share.add(calls, 1);
+            }
+        }
+        if self.flags & USAGE_KNOWN == 0 {
+            share.add(Sum::UnknownUsage, 1);
+            return;
+        }
+        let mut output = 0;
+        let mut tokens = |index: usize, count: u64| {
+            share.add_kind(index, count);
+            if KINDS[index].side() == tokenbook::Side::Output {
+                output += count;
+            }
+        };
+        for (index, count) in self.columns.into_iter().enumerate() {
+            tokens(index, unsigned(count));
+        }
+        if let Some(rare) = self.rare {
+            for (index, kind) in KINDS.iter().enumerate().skip(COLUMN_KINDS) {
+                tokens(index, rare.tokens.get(kind.name()).map_or(0, |count| count.get()));
+            }
+            share.add(
+                Sum::ServerToolRequests,
+                rare.server_tool_requests.values().map(|count| count.get()).fold(0, u64::saturating_add),
+            );
+        }
+        if let Some(limit) = self.max_tokens.filter(|limit| *limit > 0) {
+            share.add(Sum::LimitedCalls, 1);
+            share.add(Sum::LimitTokens, unsigned(limit));
+            share.add(Sum::LimitedOutput, output);
+        }
+    }
+}
+
+fn signed(count: Count) -> i64 {
+    i64::try_from(count.get()).expect("a count has 53 bits")
+}
+
+const INSERT: &str = "INSERT INTO call (seq, id, at, combo, provider, session, answered_model, api, flags, cost, note, \
+    input, cache_read, cache_write, cache_write_5m, cache_write_1h, output, reasoning, max_tokens, stop_reason, \
+    stop_kind, duration_ms, first_token_ms, tags, offered, called, error_class, service_tier, region, exactness, \
+    tool_tokens, rest, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+    ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)";
+
+/// Lists of one call as numbers, kept to spare allocations.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    offered: Vec<i64>,
+    called: Vec<i64>,
+    tools: ToolColumn,
+}
+
+/// Inserts calls; made once a batch, since looking up a long statement costs as much as a small insert.
+pub(crate) struct Inserter<'db> {
+    db: &'db Connection,
+    statement: CachedStatement<'db>,
+    scratch: &'db mut Scratch,
+}
+
+impl<'db> Inserter<'db> {
+    pub(crate) fn new(db: &'db Connection, scratch: &'db mut Scratch) -> Result<Self> {
+        Ok(Self { db, statement: db.prepare_cached(INSERT).map_err(sqlite)?, scratch })
+    }
+
+    /// Inserts a call and says what rollups need of it.
+    pub(crate) fn insert(
+        &mut self,
+        interner: &mut Interner,
+        seq: i64,
+        provider: i64,
+        prepared: &Prepared,
+        facts: &mut Facts,
+    ) -> Result<()> {
+        let Self { db, statement, scratch } = self;
+        let db = *db;
+        let call = &prepared.call;
+        let combo = Combo {
+            agent: interner.optional(db, call.agent.as_deref())?,
+            action: interner.optional(db, call.action.as_deref())?,
+            model: interner.name(db, &call.model)?,
+            provider,
+            failed: call.outcome == Outcome::Error,
+        };
+        let combo_id = interner.combo(db, combo)?;
+        let session = interner.optional(db, call.session.as_deref())?;
+        facts.reset(call.at.ms(), combo_id, session);
+
+        let (cost_kind, cost, note) = match &call.cost {
+            CallCost::Priced { total_usd, .. } => (PRICED, Some(*total_usd), prepared.price.as_deref()),
+            CallCost::Stated { total_usd } => (STATED, Some(*total_usd), None),
+            CallCost::Unpriced { reason } => (0, None, Some(reason.as_str())),
+        };
+        let cost = cost.map(|cost| i64::try_from(cost.pico()).expect("checked when it was prepared"));
+        let three_way = |value: Option<bool>| value.map_or(0, |value| 1 + i64::from(value));
+        let flags = i64::from(call.partial) * PARTIAL
+            | three_way(call.truncated) << TRUNCATED_SHIFT
+            | three_way(call.batch) << BATCH_SHIFT
+            | cost_kind << COST_SHIFT
+            | if call.usage.is_some() { USAGE_KNOWN } else { 0 };
+        let mut columns = [0; COLUMN_KINDS];
+        if let Some(usage) = &call.usage {
+            for (column, kind) in columns.iter_mut().zip(KINDS) {
+                *column = signed(usage.get(kind));
+            }
+        }
+        let tags = interner.list(db, &call.tags, &mut facts.tags)?;
+        let offered = interner.list(db, &call.tools_offered, &mut scratch.offered)?;
+        let called = interner.list(db, &call.tools_called, &mut scratch.called)?;
+        scratch.tools.clear();
+        for tool in &call.tool_tokens {
+            let number = interner.name(db, &tool.tool)?;
+            scratch.tools.push((number, tool.definition_tokens.map(Count::get), tool.result_tokens.map(Count::get)));
+        }
+        let tool_tokens = (!scratch.tools.is_empty())
+            .then(|| serde_json::to_string(&scratch.tools).expect("numbers are written as they are"));
+        facts.set_tools(&scratch.offered, &scratch.called, &scratch.tools);
+
+        let (max_tokens, duration_ms, first_token_ms) =
+            (call.max_tokens.map(signed), call.duration_ms.map(signed), call.time_to_first_token_ms.map(signed));
+        let rare = (!prepared.rest.as_deref().unwrap_or_default().is_empty()).then(|| Rest::of(call));
+        Numbers {
+            failed: combo.failed,
+            flags,
+            cost,
+            columns,
+            rare: rare.as_ref(),
+            max_tokens,
+            duration_ms,
+            first_token_ms,
+        }
+        .share(&mut facts.share);
+
+        let mut at = 0;
+        macro_rules! bind {
+        ($($value:expr),* $(,)?) => {
+            $(
+                at += 1;
+                statement.raw_bind_parameter(at, $value).map_err(sqlite)?;
+            )*
+        };
+    }
+        bind!(seq, prepared.id(), call.at.ms(), combo_id, provider, session);
+        bind!(interner.optional(db, call.answered_model.as_deref())?, interner.optional(db, call.api.as_deref())?);
+        bind!(flags, cost, interner.optional(db, note)?);
+        for column in columns {
+            bind!(column);
+        }
+        bind!(max_tokens);
+        bind!(interner.optional(db, call.stop_reason.as_deref())?, interner.optional(db, call.stop_kind.as_deref())?);
+        bind!(duration_ms, first_token_ms, tags, offered, called);
+        bind!(
+            interner.optional(db, call.error_class.as_deref())?,
+            interner.optional(db, call.service_tier.as_deref())?
+        );
+        bind!(interner.optional(db, call.region.as_deref())?, interner.optional(db, call.exactness.as_deref())?);
+        bind!(tool_tokens, prepared.rest.as_deref(), &prepared.digest[..]);
+        statement.raw_execute().map_err(sqlite)?;
+        Ok(())
+    }
+}
+
+/// The columns that [`facts`] reads, in its order; a query may put more behind them.
+pub(crate) const FACT_COLUMNS: &str = "at, combo, session, flags, cost, input, cache_read, cache_write, cache_write_5m, \
+    cache_write_1h, output, reasoning, max_tokens, duration_ms, first_token_ms, tags, offered, called, tool_tokens, rest";
+
+/// How many columns [`facts`] reads.
+pub(crate) const FACT_WIDTH: usize = 20;
+
+/// Reads what rollups need of a call.
+pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &mut Facts) -> Result<()> {
+    let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);
+    let maybe = |at: usize| row.get::<_, Option<i64>>(at).map_err(sqlite);
+    let combo = int(1)?;
+    facts.reset(int(0)?, combo, int(2)?);
+    let mut columns = [0; COLUMN_KINDS];
+    for (at, column) in (5..).zip(&mut columns) {
+        *column = int(at)?;
+    }
+    facts.tags.extend_from_slice(&names.list(db, int(15)?)?);
+    let (offered, called) = (int(16)?, int(17)?);
+    let tools: ToolColumn =
+        match row.get_ref(18).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("tool tokens"))? {
+            Some(text) => serde_json::from_str(text).map_err(|_| corrupt("tool tokens can't be read"))?,
+            None => Vec::new(),
+        };
+    if offered != 0 || called != 0 || !tools.is_empty() {
+        let (offered, called) = (names.list(db, offered)?, names.list(db, called)?);
+        facts.set_tools(&offered, &called, &tools);
+    }
+    let rest = read_rest(row, 19)?;
+    Numbers {
+        failed: names.combo(db, combo)?.failed,
+        flags: int(3)?,
+        cost: maybe(4)?,
+        columns,
+        rare: rest.as_ref(),
+        max_tokens: maybe(12)?,
+        duration_ms: maybe(13)?,
+        first_token_ms: maybe(14)?,
+    }
+    .share(&mut facts.share);
+    Ok(())
+}
+
+fn read_rest(row: &Row<'_>, at: usize) -> Result<Option<Rest>> {
+    match row.get_ref(at).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("rare fields"))? {
+        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| corrupt("rare fields can't be read")),
+        None => Ok(None),
+    }
+}
+
+/// The columns that [`call`] reads, in its order.
+pub(crate) const CALL_COLUMNS: &str = "at, combo, session, flags, cost, input, cache_read, cache_write, cache_write_5m, \
+    cache_write_1h, output, reasoning, max_tokens, duration_ms, first_token_ms, tags, offered, called, tool_tokens, \
+    rest, seq, id, answered_model, api, note, stop_reason, stop_kind, error_class, service_tier, region, exactness, \
+    digest";
+
+/// A call as it is stored.
+pub(crate) struct Stored {
+    pub(crate) seq: i64,
+    pub(crate) call: Call,
+    pub(crate) digest: Vec<u8>,
+    /// The JSON text of its price.
+    pub(crate) price: Option<Arc<str>>,
+}
+
+/// Reads a whole call.
+pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<Stored> {
+    let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);
+    let maybe = |at: usize| row.get::<_, Option<i64>>(at).map_err(sqlite);
+    let count = |value: i64| {
+        u64::try_from(value)
+            .ok()
+            .and_then(|value| Count::new(value).ok())
+            .ok_or_else(|| corrupt("a count is out of range"))
+    };
+    let counted = |at: usize| maybe(at)?.map(count).transpose();
+    let combo = names.combo(db, int(1)?)?;
+    let flags = int(3)?;
+    let rest = read_rest(row, 19)?.unwrap_or_default();
+    let usage = if flags & USAGE_KNOWN == 0 {
+        None
+    } else {
+        let mut usage = Usage::new();
+        usage.server_tool_requests = rest.server_tool_requests;
+        for (at, kind) in (5..).zip(&KINDS[..COLUMN_KINDS]) {
+            usage.set(*kind, count(int(at)?)?);
+        }
+        for (name, tokens) in &rest.tokens {
+            usage.set(TokenKind::from_name(name).ok_or_else(|| corrupt("unknown kind of tokens"))?, *tokens);
+        }
+        Some(usage)
+    };
+    let note = names.name(db, int(24)?)?;
+    let amount = || maybe(4)?.map(|pico| Usd::from_pico(pico.into())).ok_or_else(|| corrupt("an amount is missing"));
+    let cost = match flags >> COST_SHIFT & 3 {
+        PRICED => CallCost::Priced {
+            total_usd: amount()?,
+            price: match &note {
+                Some(text) => Some(serde_json::from_str(text).map_err(|_| corrupt("a price can't be read"))?),
+                None => None,
+            },
+        },
+        STATED => CallCost::Stated { total_usd: amount()? },
+        _ => CallCost::Unpriced { reason: note.as_deref().unwrap_or_default().to_owned() },
+    };
+    let three_way = |shift: u32| match flags >> shift & 3 {
+        0 => None,
+        value => Some(value == 2),
+    };
+    let tools: ToolColumn =
+        match row.get_ref(18).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("tool tokens"))? {
+            Some(text) => serde_json::from_str(text).map_err(|_| corrupt("tool tokens can't be read"))?,
+            None => Vec::new(),
+        };
+    let mut tool_tokens = Vec::with_capacity(tools.len());
+    for (tool, definition, result) in tools {
+        tool_tokens.push(ToolTokens {
+            tool: names.name(db, tool)?.ok_or_else(|| corrupt("a tool has no name"))?.as_ref().to_owned(),
+            definition_tokens: definition.map(Count::new).transpose().map_err(|_| corrupt("tool tokens"))?,
+            result_tokens: result.map(Count::new).transpose().map_err(|_| corrupt("tool tokens"))?,
+        });
+    }
+    let mut text =
+        |at: usize| -> Result<Option<String>> { Ok(names.name(db, int(at)?)?.map(|name| name.as_ref().to_owned())) };
+    let (answered_model, api, session) = (text(22)?, text(23)?, text(2)?);
+    let (stop_reason, stop_kind, error_class) = (text(25)?, text(26)?, text(27)?);
+    let (service_tier, region, exactness) = (text(28)?, text(29)?, text(30)?);
+    let mut list = |at: usize| -> Result<Vec<String>> {
+        let members = names.list(db, int(at)?)?;
+        let mut list = Vec::with_capacity(members.len());
+        for member in members.iter() {
+            list.push(names.name(db, *member)?.ok_or_else(|| corrupt("a list has a gap"))?.as_ref().to_owned());
+        }
+        Ok(list)
+    };
+    let (tags, tools_offered, tools_called) = (list(15)?, list(16)?, list(17)?);
+    let mut named =
+        |id: i64| -> Result<Option<String>> { Ok(names.name(db, id)?.map(|name| name.as_ref().to_owned())) };
+    let call = Call {
+        id: Some(row.get(21).map_err(sqlite)?),
+        at: Timestamp::from_ms(int(0)?).map_err(|_| corrupt("an instant is out of range"))?,
+        provider: named(combo.provider)?,
+        model: named(combo.model)?.ok_or_else(|| corrupt("a call has no model"))?,
+        answered_model,
+        api,
+        agent: named(combo.agent)?,
+        action: named(combo.action)?,
+        session,
+        tags,
+        operation_id: rest.operation_id,
+        attempt: rest.attempt,
+        parent_id: rest.parent_id,
+        usage,
+        cost,
+        max_tokens: counted(12)?,
+        stop_reason,
+        stop_kind,
+        truncated: three_way(TRUNCATED_SHIFT),
+        partial: flags & PARTIAL != 0,
+        duration_ms: counted(13)?,
+        time_to_first_token_ms: counted(14)?,
+        tools_offered,
+        tools_called,
+        tool_tokens,
+        outcome: if combo.failed { Outcome::Error } else { Outcome::Success },
+        error_class,
+        service_tier,
+        region,
+        batch: three_way(BATCH_SHIFT),
+        exactness,
+        metadata: rest.metadata,
+    };
+    let price = note.filter(|_| flags >> COST_SHIFT & 3 == PRICED);
+    Ok(Stored { seq: int(20)?, call, digest: row.get(31).map_err(sqlite)?, price })
+}

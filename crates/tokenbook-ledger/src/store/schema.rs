@@ -1,0 +1,247 @@
+//! The tables, and the steps that make them.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tokenbook::{Error, ErrorCode, Result};
+
+use crate::digest::CHAIN_START;
+use crate::ledger::{Durability, Journal};
+use crate::store::sqlite;
+
+/// The newest schema that this version knows.
+pub(crate) const VERSION: i64 = 1;
+
+/// "tknb": tells a ledger from any other database.
+const APPLICATION_ID: i64 = 0x746b_6e62;
+
+/// SQLite 3.7.0 to 3.51.2 could lose pages when several connections used one log and it was reset.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Where a ledger's database is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A file, kept by this journal.
+    File { path: std::path::PathBuf, journal: Journal },
+    /// Memory of this process, under a name that all its connections share.
+    Memory { name: String },
+}
+
+/// Opens a connection and sets what doesn't last in the file.
+pub(crate) fn connect(place: &Place, durability: Durability, wait: Duration) -> Result<Connection> {
+    let number = rusqlite::version_number();
+    if number < OLDEST_SQLITE {
+        let found = rusqlite::version();
+        return Err(Error::new(ErrorCode::Internal, format!("SQLite {found} is too old: 3.51.3 or later is needed")));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match place {
+        Place::File { path, .. } => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW),
+        Place::Memory { name } => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_CREATE;
+            Connection::open_with_flags(format!("file:/{name}?vfs=memdb"), flags)
+        }
+    }
+    .map_err(sqlite)?;
+    connection.busy_timeout(wait).map_err(sqlite)?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Process => "NORMAL",
+    };
+    // Checkpoints are the writer's, under the ticket. Views may call nothing that could do harm.
+    connection
+        .execute_batch(&format!(
+            "PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint=0; PRAGMA trusted_schema=OFF; \
+             PRAGMA cell_size_check=ON; PRAGMA journal_size_limit=67108864;"
+        ))
+        .map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Creates or upgrades the tables; the caller holds the ticket.
+///
+/// Each step is one transaction together with its version number, so a kill between two steps leaves a file that the
+/// next start carries on with.
+pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Option<&str>) -> Result<String> {
+    let pragma = |connection: &Connection, name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sqlite)
+    };
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
+    let version = pragma(connection, "user_version")?;
+    let application = pragma(connection, "application_id")?;
+    if application != APPLICATION_ID && (tables > 0 || version != 0 || application != 0) {
+        return Err(Error::invalid("the file is a database, but no tokenbook ledger"));
+    }
+    if version > VERSION {
+        return Err(Error::invalid(format!(
+            "the ledger was written by a newer tokenbook (schema {version}, this one knows {VERSION}): upgrade"
+        ))
+        .with("schema", version.to_string()));
+    }
+    if let Place::File { journal, .. } = place {
+        let mode = match journal {
+            Journal::Wal => "WAL",
+            Journal::Rollback => "DELETE",
+        };
+        let set: String =
+            connection.query_row(&format!("PRAGMA journal_mode={mode}"), [], |row| row.get(0)).map_err(sqlite)?;
+        if !set.eq_ignore_ascii_case(mode) {
+            return Err(Error::new(
+                ErrorCode::Unavailable,
+                format!("the ledger can't be switched to journal mode {mode}"),
+            ));
+        }
+    }
+    if version < 1 {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+        step.execute_batch(STEP_1).map_err(sqlite)?;
+        step.execute(
+            "INSERT INTO head (one, seq, count, folded, pruned_before, chain) VALUES (1, 0, 0, 0, 0, ?1)",
+            [&CHAIN_START[..]],
+        )
+        .map_err(sqlite)?;
+        step.execute("INSERT INTO meta (key, value) VALUES ('time_zone', ?1)", [time_zone.unwrap_or("UTC")])
+            .map_err(sqlite)?;
+        step.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite)?;
+        step.pragma_update(None, "user_version", 1).map_err(sqlite)?;
+        step.commit().map_err(sqlite)?;
+    }
+    let stored: String =
+        connection.query_row("SELECT value FROM meta WHERE key = 'time_zone'", [], |row| row.get(0)).map_err(sqlite)?;
+    match time_zone {
+        Some(wanted) if wanted != stored => Err(Error::new(
+            ErrorCode::Conflict,
+            format!("the ledger keeps its days in {stored}, not in {wanted}; a report may name any zone"),
+        )
+        .with("time_zone", stored)),
+        _ => Ok(stored),
+    }
+}
+
+/// Names are interned (0 is none), lists too; a `combo` is what every rollup is grouped by. `call.seq` has no gaps
+/// except where `pruned` says so. `call_key` and `roll` cover the calls up to `head.folded`; the few after it are
+/// read from `call` itself, so that an append writes few pages.
+const STEP_1: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE head (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  seq INTEGER NOT NULL, count INTEGER NOT NULL, folded INTEGER NOT NULL, pruned_before INTEGER NOT NULL,
+  chain BLOB NOT NULL
+) STRICT;
+CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE list (id INTEGER PRIMARY KEY, members TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE combo (
+  id INTEGER PRIMARY KEY,
+  agent INTEGER NOT NULL, action INTEGER NOT NULL, model INTEGER NOT NULL, provider INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  UNIQUE (agent, action, model, provider, failed)
+) STRICT;
+CREATE TABLE call (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL, at INTEGER NOT NULL, combo INTEGER NOT NULL, provider INTEGER NOT NULL, session INTEGER NOT NULL,
+  answered_model INTEGER NOT NULL, api INTEGER NOT NULL, flags INTEGER NOT NULL,
+  cost INTEGER, note INTEGER NOT NULL,
+  input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+  max_tokens INTEGER, stop_reason INTEGER NOT NULL, stop_kind INTEGER NOT NULL,
+  duration_ms INTEGER, first_token_ms INTEGER,
+  tags INTEGER NOT NULL, offered INTEGER NOT NULL, called INTEGER NOT NULL,
+  error_class INTEGER NOT NULL, service_tier INTEGER NOT NULL, region INTEGER NOT NULL, exactness INTEGER NOT NULL,
+  tool_tokens TEXT, rest TEXT, digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX call_at ON call (at);
+CREATE TABLE call_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE roll (
+  kind INTEGER NOT NULL, bucket INTEGER NOT NULL, facet INTEGER NOT NULL, combo INTEGER NOT NULL, sums BLOB NOT NULL,
+  PRIMARY KEY (kind, bucket, facet, combo)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pruned (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, chain BLOB NOT NULL) STRICT;
+CREATE TABLE loss (id INTEGER PRIMARY KEY, had INTEGER NOT NULL, found INTEGER NOT NULL) STRICT;
+CREATE VIEW calls AS SELECT
+  c.seq, c.id, strftime('%Y-%m-%dT%H:%M:%fZ', c.at / 1000.0, 'unixepoch') AS at, c.at AS at_ms,
+  provider.text AS provider, model.text AS model, answered_model.text AS answered_model, api.text AS api,
+  agent.text AS agent, action.text AS action, session.text AS session,
+  iif(k.failed, 'error', 'success') AS outcome,
+  CASE (c.flags >> 5) & 3 WHEN 1 THEN 'priced' WHEN 2 THEN 'stated' ELSE 'unpriced' END AS cost_status,
+  c.cost AS cost_pico_usd,
+  iif((c.flags >> 7) & 1, c.input, NULL) AS input_tokens,
+  iif((c.flags >> 7) & 1, c.cache_read, NULL) AS cache_read_tokens,
+  iif((c.flags >> 7) & 1, c.cache_write, NULL) AS cache_write_tokens,
+  iif((c.flags >> 7) & 1, c.cache_write_5m, NULL) AS cache_write_5m_tokens,
+  iif((c.flags >> 7) & 1, c.cache_write_1h, NULL) AS cache_write_1h_tokens,
+  iif((c.flags >> 7) & 1, c.output, NULL) AS output_tokens,
+  iif((c.flags >> 7) & 1, c.reasoning, NULL) AS reasoning_tokens,
+  c.max_tokens, stop_reason.text AS stop_reason, stop_kind.text AS stop_kind,
+  CASE (c.flags >> 1) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS truncated,
+  c.flags & 1 AS partial, c.duration_ms, c.first_token_ms AS time_to_first_token_ms,
+  (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
+    WHERE l.id = c.tags AND n.id = e.value) AS tags,
+  (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
+    WHERE l.id = c.offered AND n.id = e.value) AS tools_offered,
+  (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
+    WHERE l.id = c.called AND n.id = e.value) AS tools_called,
+  error_class.text AS error_class, service_tier.text AS service_tier, region.text AS region,
+  CASE (c.flags >> 3) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS batch, exactness.text AS exactness,
+  c.rest AS more
+FROM call c JOIN combo k ON k.id = c.combo
+  LEFT JOIN name provider ON provider.id = c.provider LEFT JOIN name model ON model.id = k.model
+  LEFT JOIN name answered_model ON answered_model.id = c.answered_model LEFT JOIN name api ON api.id = c.api
+  LEFT JOIN name agent ON agent.id = k.agent LEFT JOIN name action ON action.id = k.action
+  LEFT JOIN name session ON session.id = c.session
+  LEFT JOIN name stop_reason ON stop_reason.id = c.stop_reason LEFT JOIN name stop_kind ON stop_kind.id = c.stop_kind
+  LEFT JOIN name error_class ON error_class.id = c.error_class
+  LEFT JOIN name service_tier ON service_tier.id = c.service_tier LEFT JOIN name region ON region.id = c.region
+  LEFT JOIN name exactness ON exactness.id = c.exactness;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(folder: &tempfile::TempDir) -> Place {
+        let path = folder.path().canonicalize().expect("a folder").join("x.db");
+        std::fs::File::options().append(true).create(true).open(&path).expect("created");
+        Place::File { path, journal: Journal::Wal }
+    }
+
+    fn open(place: &Place) -> Result<String> {
+        let mut connection = connect(place, Durability::Full, Duration::from_secs(1))?;
+        migrate(&mut connection, place, None)
+    }
+
+    #[test]
+    fn a_newer_schema_and_a_foreign_database_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(&folder);
+        assert_eq!(open(&place).expect("created"), "UTC");
+        let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
+        connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
+        let newer = open(&place).expect_err("refused");
+        assert!(newer.message().contains("newer tokenbook (schema 2"), "{newer}");
+        connection.execute_batch("PRAGMA user_version=0; PRAGMA application_id=7;").expect("set");
+        assert!(open(&place).expect_err("refused").message().contains("no tokenbook ledger"));
+    }
+
+    #[test]
+    fn a_file_whose_making_was_cut_short_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(&folder);
+        {
+            // The journal mode was set and the first step begun, but never committed.
+            let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
+            connection.execute_batch("PRAGMA journal_mode=WAL; BEGIN; CREATE TABLE meta (key);").expect("begun");
+        }
+        assert_eq!(open(&place).expect("made anew"), "UTC");
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = place(&folder);
+        let Place::File { path, .. } = &place else { unreachable!("made above") };
+        std::fs::write(path, "not a database, but long enough to be taken for one by nobody").expect("written");
+        assert_eq!(open(&place).expect_err("refused").code(), ErrorCode::CorruptData);
+    }
+}

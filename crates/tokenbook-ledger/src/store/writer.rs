@@ -1,0 +1,470 @@
+//! The one thread that writes: it commits what has gathered, keeps rollups, head and log in order.
+
+use std::collections::HashMap;
+use std::fs::TryLockError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+use tokenbook::{Error, ErrorCode, Result};
+
+use crate::calendar::Calendar;
+use crate::digest::{Digest, chain, differences};
+use crate::ledger::{Recorded, Status};
+use crate::store::files::{Paths, open_beside};
+use crate::store::fold::Deltas;
+use crate::store::names::{Interner, Names};
+use crate::store::queue::{MAX_BATCH, Queue, Work};
+use crate::store::row::{self, FACT_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepared, Scratch};
+use crate::store::ticket::{Head, Held, Ticket};
+use crate::store::{corrupt, io, sqlite};
+
+/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one, in about a
+/// millisecond; each fold writes its pages once instead of once a commit.
+pub(crate) const FOLD_EVERY: i64 = 2_048;
+/// Pages of the log beyond which it is brought into the database (16 MB).
+const CHECKPOINT_PAGES: i32 = 4_000;
+/// Pages of the log beyond which readers no longer hold that up.
+const OVERDUE_PAGES: i32 = 32_000;
+
+/// The row of the table `head`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeadRow {
+    pub(crate) seq: i64,
+    pub(crate) count: i64,
+    pub(crate) folded: i64,
+    pub(crate) pruned_before: i64,
+    pub(crate) chain: Digest,
+}
+
+impl HeadRow {
+    pub(crate) fn read(db: &Connection) -> Result<Self> {
+        db.prepare_cached("SELECT seq, count, folded, pruned_before, chain FROM head")
+            .and_then(|mut statement| {
+                statement.query_row([], |row| {
+                    Ok(Self {
+                        seq: row.get(0)?,
+                        count: row.get(1)?,
+                        folded: row.get(2)?,
+                        pruned_before: row.get(3)?,
+                        chain: row.get(4)?,
+                    })
+                })
+            })
+            .map_err(sqlite)
+    }
+
+    pub(crate) fn write(&self, db: &Connection) -> Result<()> {
+        db.prepare_cached("UPDATE head SET seq = ?1, count = ?2, folded = ?3, pruned_before = ?4, chain = ?5")
+            .and_then(|mut statement| {
+                statement.execute((self.seq, self.count, self.folded, self.pruned_before, &self.chain[..]))
+            })
+            .map_err(sqlite)?;
+        Ok(())
+    }
+
+    pub(crate) const fn outside(&self) -> Head {
+        Head { seq: self.seq, chain: self.chain }
+    }
+}
+
+/// The calls not yet folded, as the writer knows them without reading.
+#[derive(Debug, Default)]
+struct Tail {
+    /// Up to where they reach, and what is folded; anything else in the head means that another process wrote.
+    known: Option<(i64, i64)>,
+    /// Number of the call by the key of its id.
+    keys: HashMap<i64, i64>,
+    /// Further calls under a key that is taken.
+    more: Vec<(i64, i64)>,
+    deltas: Deltas,
+}
+
+impl Tail {
+    fn forget(&mut self) {
+        self.known = None;
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.more.clear();
+        self.deltas.clear();
+    }
+
+    fn insert(&mut self, key: i64, seq: i64) {
+        let first = *self.keys.entry(key).or_insert(seq);
+        if first != seq {
+            self.more.push((key, seq));
+        }
+    }
+}
+
+/// The connection that writes, and what it remembers from one batch to the next.
+pub(crate) struct Writer {
+    pub(crate) db: Connection,
+    pub(crate) calendar: Calendar,
+    pub(crate) names: Names,
+    ticket: Option<Ticket>,
+    paths: Option<Paths>,
+    memory: Option<Arc<RwLock<()>>>,
+    interner: Interner,
+    scratch: Scratch,
+    tail: Tail,
+    log_pages: Arc<AtomicI32>,
+}
+
+/// Spreads an id and its provider over 64 bits (FNV-1a); equal keys are told apart by reading the calls.
+pub(crate) fn key(provider: i64, id: &str) -> i64 {
+    let bytes = provider.to_le_bytes();
+    let hash = bytes
+        .iter()
+        .chain(id.as_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    hash.cast_signed()
+}
+
+impl Writer {
+    pub(crate) fn new(
+        mut db: Connection,
+        calendar: Calendar,
+        ticket: Option<Ticket>,
+        paths: Option<Paths>,
+        memory: Option<Arc<RwLock<()>>>,
+    ) -> Result<Self> {
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let seen = Arc::clone(&log_pages);
+        db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            seen.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(sqlite)?;
+        db.execute_batch("PRAGMA cache_size=-65536").map_err(sqlite)?;
+        Ok(Self {
+            db,
+            calendar,
+            names: Names::default(),
+            ticket,
+            paths,
+            memory,
+            interner: Interner::default(),
+            scratch: Scratch::default(),
+            tail: Tail::default(),
+            log_pages,
+        })
+    }
+
+    /// Works until the queue is closed and empty.
+    #[expect(clippy::disallowed_methods, reason = "how long a commit takes says how long to gather calls")]
+    pub(crate) fn work(mut self, queue: &Queue) {
+        loop {
+            match queue.next() {
+                Work::Close => break,
+                Work::Job(job) => {
+                    // The job's own channel closes when it panics, which its caller notices.
+                    if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
+                        self.recover();
+                    }
+                }
+                Work::Batch(items, batch) => {
+                    let start = Instant::now();
+                    let mut results = Vec::with_capacity(items.len());
+                    let mut held = None;
+                    for part in items.chunks(MAX_BATCH) {
+                        // Two tickets of one process would wait for each other.
+                        drop(held.take());
+                        let done = catch_unwind(AssertUnwindSafe(|| {
+                            self.commit(part.len(), part.iter().map(|item| &item.prepared))
+                        }))
+                        .unwrap_or_else(|_| {
+                            self.recover();
+                            Err(Error::new(ErrorCode::Internal, "a bug in the ledger's writer; nothing was written"))
+                        });
+                        match done {
+                            Ok((some, ticket)) => {
+                                results.extend(some);
+                                held = ticket;
+                            }
+                            Err(error) => results.resize_with(results.len() + part.len(), || Err(error.clone())),
+                        }
+                    }
+                    queue.finish(&items, &batch, results, start.elapsed());
+                    // After the answer: nobody waits for it, and no other process writes meanwhile.
+                    self.checkpoint_if_due();
+                    drop(held);
+                }
+            }
+        }
+        // The last connection to close brings the log in: not beside another writer.
+        let held = self.ticket.as_mut().map(Ticket::take);
+        drop(self.db);
+        drop(held);
+    }
+
+    fn recover(&mut self) {
+        if !self.db.is_autocommit() {
+            let _ = self.db.execute_batch("ROLLBACK");
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.interner.forget();
+        self.tail.forget();
+    }
+
+    /// Writes calls in one transaction; the ticket comes back with the results.
+    fn commit<'a>(
+        &mut self,
+        count: usize,
+        calls: impl Iterator<Item = &'a Prepared>,
+    ) -> Result<(Vec<Result<Recorded>>, Option<Held>)> {
+        self.transact(|writer, head| {
+            let mut results = Vec::with_capacity(count);
+            writer.insert_all(head, calls, &mut results)?;
+            if head.seq - head.folded >= FOLD_EVERY {
+                writer.fold(head)?;
+            }
+            Ok(results)
+        })
+    }
+
+    /// Runs `work` in one transaction under the ticket.
+    pub(crate) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut HeadRow) -> Result<T>,
+    ) -> Result<(T, Option<Held>)> {
+        let held = self.ticket.as_mut().map(Ticket::take).transpose()?;
+        let memory = self.memory.clone();
+        let _alone = memory.as_ref().map(|memory| memory.write().unwrap_or_else(PoisonError::into_inner));
+        self.run("BEGIN IMMEDIATE")?;
+        let done = self.in_transaction(held.as_ref(), work).and_then(|done| {
+            self.run("COMMIT")?;
+            Ok(done)
+        });
+        let (result, before, after) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                self.recover();
+                return Err(error);
+            }
+        };
+        if let (Some(held), Some(paths)) = (&held, &self.paths)
+            && before != Some(after.outside())
+            && let Err(error) = held.leave_head(after.outside())
+        {
+            // The calls are safe; what is lost is the means to notice that they are not.
+            return Err(io("write", &paths.ticket, &error));
+        }
+        Ok((result, held))
+    }
+
+    fn run(&self, sql: &str) -> Result<()> {
+        self.db.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(sqlite)?;
+        Ok(())
+    }
+
+    fn in_transaction<T>(
+        &mut self,
+        held: Option<&Held>,
+        work: impl FnOnce(&mut Self, &mut HeadRow) -> Result<T>,
+    ) -> Result<(T, Option<Head>, HeadRow)> {
+        let mut head = HeadRow::read(&self.db)?;
+        let outside = held.and_then(Held::head);
+        if let Some(outside) = outside
+            && (outside.seq > head.seq || (outside.seq == head.seq && outside.chain != head.chain))
+        {
+            self.db
+                .prepare_cached("INSERT INTO loss (had, found) VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute((outside.seq, head.seq)))
+                .map_err(sqlite)?;
+        }
+        if self.tail.known != Some((head.folded, head.seq)) {
+            self.read_tail(&head)?;
+        }
+        let before = head;
+        let result = work(self, &mut head)?;
+        if head != before {
+            head.write(&self.db)?;
+        }
+        self.tail.known = Some((head.folded, head.seq));
+        Ok((result, outside, head))
+    }
+
+    /// Reads the calls not yet folded, after another process wrote some.
+    fn read_tail(&mut self, head: &HeadRow) -> Result<()> {
+        self.tail.forget();
+        let sql = format!("SELECT {FACT_COLUMNS}, seq, id, provider FROM call WHERE seq > ?1 ORDER BY seq");
+        let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
+        let mut rows = statement.query([head.folded]).map_err(sqlite)?;
+        let mut facts = Facts::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            row::facts(&self.db, &mut self.names, row, &mut facts)?;
+            self.tail.deltas.add(&mut self.calendar, &facts);
+            let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
+            let provider = row.get(FACT_WIDTH + 2).map_err(sqlite)?;
+            self.tail.insert(key(provider, id), row.get(FACT_WIDTH).map_err(sqlite)?);
+        }
+        Ok(())
+    }
+
+    fn insert_all<'a>(
+        &mut self,
+        head: &mut HeadRow,
+        calls: impl Iterator<Item = &'a Prepared>,
+        results: &mut Vec<Result<Recorded>>,
+    ) -> Result<()> {
+        let Self { db, interner, scratch, tail, calendar, names, .. } = self;
+        let db = &*db;
+        let mut inserter = Inserter::new(db, scratch)?;
+        let mut search = Search {
+            keys: db.prepare_cached("SELECT seq FROM call_key WHERE key = ?1").map_err(sqlite)?,
+            call: db.prepare_cached("SELECT id, provider, digest FROM call WHERE seq = ?1").map_err(sqlite)?,
+        };
+        let mut facts = Facts::default();
+        for prepared in calls {
+            let id = prepared.id();
+            let provider = interner.optional(db, prepared.call.provider.as_deref())?;
+            let key = key(provider, id);
+            if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
+                results.push(if same {
+                    Ok(Recorded { id: id.to_owned(), status: Status::Duplicate })
+                } else {
+                    Err(conflict(db, names, seq, prepared)?)
+                });
+                continue;
+            }
+            if prepared.call.at.ms() < head.pruned_before {
+                results.push(Err(pruned(head.pruned_before)));
+                continue;
+            }
+            head.seq += 1;
+            head.count += 1;
+            head.chain = chain(&head.chain, &prepared.digest);
+            inserter.insert(interner, head.seq, provider, prepared, &mut facts)?;
+            tail.insert(key, head.seq);
+            tail.deltas.add(calendar, &facts);
+            results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
+        }
+        Ok(())
+    }
+
+    /// Brings the tail into the rollups and the index of ids.
+    pub(crate) fn fold(&mut self, head: &mut HeadRow) -> Result<()> {
+        self.tail.deltas.write(&self.db)?;
+        let mut keys: Vec<_> = self.tail.keys.drain().chain(self.tail.more.drain(..)).collect();
+        keys.sort_unstable();
+        let mut insert = self.db.prepare_cached("INSERT INTO call_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
+        for pair in keys {
+            insert.execute(pair).map_err(sqlite)?;
+        }
+        head.folded = head.seq;
+        self.tail.clear();
+        Ok(())
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages >= CHECKPOINT_PAGES {
+            // A failure is no loss: the log stays, and the next commit tries again.
+            let _ = self.checkpoint_held(pages >= OVERDUE_PAGES);
+        }
+    }
+
+    /// Brings the log into the database; the caller holds the ticket.
+    fn checkpoint_held(&mut self, even_beside_readers: bool) -> Result<bool> {
+        let Some(paths) = &self.paths else { return Ok(true) };
+        let gate = open_beside(&paths.readers)?;
+        match gate.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) if even_beside_readers => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(io("lock", &paths.readers, &error)),
+        }
+        let done = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)));
+        let _ = gate.unlock();
+        let (pages, brought_in): (i32, i32) = done.map_err(sqlite)?;
+        if pages == brought_in {
+            self.log_pages.store(0, Ordering::Relaxed);
+        }
+        Ok(pages == brought_in)
+    }
+
+    /// Brings the log into the database now.
+    pub(crate) fn checkpoint(&mut self) -> Result<bool> {
+        let ((), _held) = self.transact(|writer, head| writer.fold(head))?;
+        self.checkpoint_held(true)
+    }
+}
+
+/// Finds calls by id.
+struct Search<'db> {
+    keys: CachedStatement<'db>,
+    call: CachedStatement<'db>,
+}
+
+impl Search<'_> {
+    /// The number of the call with this id, and whether it has the same content.
+    fn find(&mut self, tail: &Tail, key: i64, provider: i64, prepared: &Prepared) -> Result<Option<(i64, bool)>> {
+        if let Some(seq) = tail.keys.get(&key) {
+            if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
+                return Ok(Some(found));
+            }
+            for (_, seq) in tail.more.iter().filter(|(other, _)| *other == key) {
+                if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        let mut rows = self.keys.query([key]).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let seq = row.get(0).map_err(sqlite)?;
+            if let Some(found) = Self::compare(&mut self.call, seq, provider, prepared)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn compare(
+        call: &mut CachedStatement<'_>,
+        seq: i64,
+        provider: i64,
+        prepared: &Prepared,
+    ) -> Result<Option<(i64, bool)>> {
+        let found = call
+            .query_row([seq], |row| {
+                let is_it = row.get_ref(0)?.as_str()? == prepared.id() && row.get::<_, i64>(1)? == provider;
+                Ok(is_it.then_some((seq, row.get_ref(2)?.as_blob()? == prepared.digest)))
+            })
+            .optional()
+            .map_err(sqlite)?;
+        Ok(found.flatten())
+    }
+}
+
+#[cold]
+fn conflict(db: &Connection, names: &mut Names, seq: i64, prepared: &Prepared) -> Result<Error> {
+    let sql = format!("SELECT {} FROM call WHERE seq = ?1", row::CALL_COLUMNS);
+    let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
+    let mut rows = statement.query([seq]).map_err(sqlite)?;
+    let row = rows.next().map_err(sqlite)?.ok_or_else(|| corrupt("a call is missing"))?;
+    let stored = row::call(db, names, row)?;
+    let fields = differences(&stored.call, &prepared.call).join(", ");
+    let id = prepared.id();
+    Ok(Error::new(
+        ErrorCode::Conflict,
+        format!("call {id:?} is recorded already with other content ({fields}); nothing was written"),
+    )
+    .with("id", id)
+    .with("fields", fields))
+}
+
+#[cold]
+fn pruned(before: i64) -> Error {
+    let before = tokenbook::Timestamp::from_ms(before).map_or_else(|_| String::new(), |at| at.to_string());
+    Error::invalid(format!("at: the ledger was pruned up to {before}; earlier calls can't be told from pruned ones"))
+        .with("pruned_before", before)
+}

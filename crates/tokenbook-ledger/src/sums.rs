@@ -1,0 +1,217 @@
+//! The sums that a rollup keeps for one group of calls, and their compact form on disk.
+
+use tokenbook::{Error, ErrorCode, Result, TokenKind};
+
+/// Token kinds in the order of the file format: new kinds go to the end, none ever moves.
+pub(crate) const KINDS: [TokenKind; 18] = [
+    TokenKind::Input,
+    TokenKind::CacheRead,
+    TokenKind::CacheWrite,
+    TokenKind::CacheWrite5m,
+    TokenKind::CacheWrite1h,
+    TokenKind::Output,
+    TokenKind::Reasoning,
+    TokenKind::CacheWrite30m,
+    TokenKind::CacheWrite12h,
+    TokenKind::CacheWrite24h,
+    TokenKind::InputAudio,
+    TokenKind::InputImage,
+    TokenKind::InputVideo,
+    TokenKind::CacheReadAudio,
+    TokenKind::CacheReadImage,
+    TokenKind::CacheReadVideo,
+    TokenKind::OutputAudio,
+    TokenKind::OutputImage,
+];
+
+/// How many of [`KINDS`] have a column of their own in the table of calls; the rest are rare.
+pub(crate) const COLUMN_KINDS: usize = 7;
+
+/// One sum of a group. The numbers are those of the file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sum {
+    Calls = 0,
+    Failed = 1,
+    Unpriced = 2,
+    Stated = 3,
+    UnknownUsage = 4,
+    Partial = 5,
+    Truncated = 6,
+    TruncationKnown = 7,
+    Cost = 8,
+    DurationMs = 9,
+    DurationCalls = 10,
+    FirstTokenMs = 11,
+    FirstTokenCalls = 12,
+    LimitedCalls = 13,
+    LimitTokens = 14,
+    LimitedOutput = 15,
+    OfferingCalls = 16,
+    CallingCalls = 17,
+    ToolsOffered = 18,
+    ToolsCalled = 19,
+    DefinitionTokens = 20,
+    ResultTokens = 21,
+    ServerToolRequests = 22,
+}
+
+/// Where the sums by token kind begin.
+const FIRST_KIND: usize = 32;
+/// How many sums there are room for.
+const FIELDS: usize = FIRST_KIND + KINDS.len();
+
+/// The sums of a group of calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sums([u128; FIELDS]);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self([0; FIELDS])
+    }
+}
+
+/// The share of one call in the sums, without its zeros.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Share(Vec<(u8, u64)>);
+
+impl Share {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "fields are numbered below 64")]
+    pub(crate) fn add(&mut self, sum: Sum, value: u64) {
+        if value != 0 {
+            self.0.push((sum as u8, value));
+        }
+    }
+
+    /// Adds tokens of the kind at `index` of [`KINDS`].
+    #[expect(clippy::cast_possible_truncation, reason = "fields are numbered below 64")]
+    pub(crate) fn add_kind(&mut self, index: usize, tokens: u64) {
+        if tokens != 0 {
+            self.0.push(((FIRST_KIND + index) as u8, tokens));
+        }
+    }
+}
+
+impl Sums {
+    pub(crate) fn get(&self, sum: Sum) -> u128 {
+        self.0[sum as usize]
+    }
+
+    /// The tokens of the kind at `index` of [`KINDS`].
+    pub(crate) fn kind(&self, index: usize) -> u128 {
+        self.0[FIRST_KIND + index]
+    }
+
+    pub(crate) fn add_share(&mut self, share: &Share) {
+        for &(field, value) in &share.0 {
+            self.0[usize::from(field)] += u128::from(value);
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(other.0) {
+            *sum += more;
+        }
+    }
+
+    /// The compact form: a bit for each sum that isn't 0, then those sums.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        to.clear();
+        let bits = (0..FIELDS).filter(|&field| self.0[field] != 0).fold(0_u64, |bits, field| bits | 1 << field);
+        write_varint(bits.into(), to);
+        for value in self.0.into_iter().filter(|value| *value != 0) {
+            write_varint(value, to);
+        }
+    }
+
+    /// Adds sums in compact form.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CorruptData`] when `bytes` is no such form.
+    pub(crate) fn add_written(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        let mut bits = u64::try_from(read_varint(&mut rest)?).map_err(|_| corrupt())?;
+        if bits >> FIELDS != 0 {
+            return Err(corrupt());
+        }
+        while bits != 0 {
+            let field = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let sum = self.0[field].checked_add(read_varint(&mut rest)?);
+            self.0[field] = sum.ok_or_else(corrupt)?;
+        }
+        if rest.is_empty() { Ok(()) } else { Err(corrupt()) }
+    }
+}
+
+#[cold]
+fn corrupt() -> Error {
+    Error::new(ErrorCode::CorruptData, "a rollup can't be read")
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+fn write_varint(mut value: u128, to: &mut Vec<u8>) {
+    while value >= 0x80 {
+        to.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
+}
+
+#[inline]
+fn read_varint(bytes: &mut &[u8]) -> Result<u128> {
+    // Nine bytes hold 63 bits: nearly every sum is read without 128-bit arithmetic.
+    let mut value = 0_u64;
+    for (at, &byte) in bytes.iter().take(9).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            *bytes = &bytes[at + 1..];
+            return Ok(value.into());
+        }
+    }
+    let mut value = u128::from(value);
+    for (at, &byte) in bytes.iter().enumerate().take(18).skip(9) {
+        value |= u128::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            *bytes = &bytes[at + 1..];
+            return Ok(value);
+        }
+    }
+    Err(corrupt())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_token_kind_has_its_place() {
+        for kind in TokenKind::ALL {
+            assert_eq!(KINDS.iter().filter(|known| **known == kind).count(), 1, "{}", kind.name());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn writing_and_reading_are_inverse(values in prop::collection::vec(prop_oneof![Just(0), 0..(1_u128 << 100)], FIELDS)) {
+            let mut sums = Sums::default();
+            sums.0.copy_from_slice(&values);
+            let mut bytes = Vec::new();
+            sums.write(&mut bytes);
+            let mut back = Sums::default();
+            back.add_written(&bytes).expect("our own form");
+            prop_assert_eq!(back, sums);
+        }
+
+        #[test]
+        fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Sums::default().add_written(&bytes);
+        }
+    }
+}
