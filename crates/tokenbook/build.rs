@@ -1,6 +1,7 @@
 //! Expands the committed vocabularies and character classes into the tables that the engine reads in place.
 #![expect(clippy::cast_possible_truncation, reason = "ids have 18 bits, and a token at most 128 bytes")]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -10,7 +11,10 @@ mod codec;
 #[path = "src/text/hash.rs"]
 mod hash;
 
-use hash::{ID_BITS, bytes_hash, pair_key, pair_slot};
+use hash::{
+    ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_key, pair_slot, short_bucket, short_key,
+    short_slot,
+};
 
 /// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
 const NONE: u32 = u32::MAX;
@@ -36,6 +40,8 @@ struct Vocabulary {
     tokens: Vec<Vec<u8>>,
     /// The two halves of each id.
     splits: Vec<[u32; 2]>,
+    /// The id that two halves merge into.
+    pairs: HashMap<(u32, u32), u32>,
 }
 
 impl Vocabulary {
@@ -54,13 +60,49 @@ impl Vocabulary {
             }
         }
         let mut splits = vec![[NONE; 2]; 256];
+        let pairs = merges.iter().zip(256..).map(|(&pair, id)| (pair, id)).collect();
         for (left, right) in merges {
             let token =
                 if left == NONE { Vec::new() } else { [&*tokens[left as usize], &*tokens[right as usize]].concat() };
             tokens.push(token);
             splits.push([left, right]);
         }
-        Self { tokens, splits }
+        Self { tokens, splits, pairs }
+    }
+
+    /// The tokens that a piece can be: those of several bytes, none of them NUL. Runs of spaces of p50k are left out, for
+    /// r50k doesn't have them.
+    fn whole(&self) -> impl Iterator<Item = &[u8]> {
+        let runs = self.tokens.iter().position(Vec::is_empty).unwrap_or(usize::MAX);
+        self.tokens.iter().take(runs).map(Vec::as_slice).filter(|token| token.len() > 1 && !token.contains(&0))
+    }
+
+    /// The number of tokens of a character.
+    fn tokens_of(&self, bytes: &[u8]) -> u64 {
+        let single = |byte: &u8| self.tokens.iter().position(|token| token == &[*byte]).expect("a byte") as u32;
+        let mut ids: Vec<u32> = bytes.iter().map(single).collect();
+        while let Some((id, at)) = (1..ids.len())
+            .filter_map(|at| Some((*self.pairs.get(&(ids[at - 1], ids[at]))?, at)))
+            .min()
+        {
+            ids[at - 1] = id;
+            ids.remove(at);
+        }
+        ids.len() as u64
+    }
+}
+
+/// The characters of three bytes that start with these bytes, or end with them.
+fn matching(bytes: &[u8], prefix: bool) -> Vec<u32> {
+    let bits = |bytes: &[u8]| bytes.iter().fold(0, |bits, byte| (bits << 6) | u32::from(byte & 0x3f));
+    let missing = 6 * (3 - bytes.len() as u32);
+    if prefix {
+        let first = u32::from(bytes[0] & 0x0f) << (6 * (bytes.len() as u32 - 1)) | bits(&bytes[1..]);
+        (first << missing..(first + 1) << missing).collect()
+    } else if bytes.len() == 3 {
+        vec![(bits(bytes)) & 0xffff]
+    } else {
+        (0..1 << (missing - 2)).map(|first| first << (6 * bytes.len() as u32) | bits(bytes)).collect()
     }
 }
 
@@ -105,10 +147,12 @@ impl Out {
     }
 
     fn u64s(&mut self, name: &str, values: &[u64]) {
+        self.words(name, "u64", values.len(), &self.u64_bytes(values));
+    }
+
+    fn u64_bytes(&self, values: &[u64]) -> Vec<u8> {
         let big = self.big_endian;
-        let bytes: Vec<u8> =
-            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
-        self.words(name, "u64", values.len(), &bytes);
+        values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect()
     }
 
     fn vocabulary(&mut self, name: &str, vocabulary: &Vocabulary) {
@@ -146,6 +190,8 @@ impl Out {
             ids[slot] = id as u32 + 1;
         }
         self.u32s(&format!("{name}_IDS"), &ids);
+        self.pieces(name, vocabulary);
+        self.joints(name, vocabulary);
         let mut singles = [0; 256];
         for (id, token) in vocabulary.tokens[..256].iter().enumerate() {
             singles[usize::from(token[0])] = id as u8;
@@ -153,9 +199,71 @@ impl Out {
         self.bytes(&format!("{name}_SINGLES"), &singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
         )
         .expect("writing to a string");
+    }
+
+    /// The numbers of tokens of short and medium pieces.
+    fn pieces(&mut self, name: &str, vocabulary: &Vocabulary) {
+        let pieces: Vec<(&[u8], u64)> = vocabulary.whole().map(|token| (token, 1)).collect();
+        let bits = (pieces.len() / 2).next_power_of_two().trailing_zeros();
+        let mut short = vec![0u64; 2 << bits];
+        let mut medium = Vec::new();
+        for &(piece, count) in &pieces {
+            if piece.len() <= 8 {
+                let key = short_key(piece);
+                let bucket = 2 * short_bucket(key, bits);
+                // Earlier tokens are more frequent; those that find no place go to the other table.
+                if let Some(free) = short[bucket..bucket + 2].iter_mut().find(|slot| **slot == 0) {
+                    *free = short_slot(key, bits) | count;
+                    continue;
+                }
+            }
+            if piece.len() <= 15 {
+                medium.push((medium_key(piece), count));
+            }
+        }
+        self.words(&format!("{name}_SHORT"), "[u64; 2]", short.len() / 2, &self.u64_bytes(&short));
+        let slots = (medium.len() * 3 / 2).next_power_of_two();
+        let mut table = vec![[0u64; 2]; slots];
+        for (key, count) in medium {
+            let mut slot = medium_hash(key) as usize % slots;
+            while table[slot][1] != 0 {
+                slot = (slot + 1) % slots;
+            }
+            table[slot] = [key[0], key[1] | (count << MEDIUM_COUNT)];
+        }
+        self.words(&format!("{name}_MEDIUM"), "[u64; 2]", slots, &self.u64_bytes(table.as_flattened()));
+    }
+
+    /// Which characters of three bytes may share a token with which next one, and how many tokens each is alone.
+    fn joints(&mut self, name: &str, vocabulary: &Vocabulary) {
+        const BITS: u32 = 20;
+        let mut joints = vec![0u64; 1 << (BITS - 6)];
+        for token in vocabulary.whole() {
+            for at in (1..token.len()).filter(|&at| token[at] >= 0xe0 && token[at] < 0xf0) {
+                let before = &token[at.saturating_sub(3)..at];
+                let start = before.iter().rposition(|&byte| byte >= 0xc0 || byte < 0x80).unwrap_or(0);
+                let (before, after) = (&before[start..], &token[at..token.len().min(at + 3)]);
+                if before[0] >= 0xe0 && before.len() < 3 || before[0] >= 0xc0 && before[0] < 0xe0 || before[0] < 0x80 {
+                    continue; // The character before has another length.
+                }
+                for left in matching(before, false) {
+                    for right in matching(after, true) {
+                        let bit = joint_bit(left, right, BITS);
+                        joints[bit / 64] |= 1 << (bit % 64);
+                    }
+                }
+            }
+        }
+        self.u64s(&format!("{name}_JOINTS"), &joints);
+        let mut alone = vec![0u64; 0x1_0000 / 32];
+        for point in (0x800..0x1_0000u32).filter_map(char::from_u32) {
+            let count = vocabulary.tokens_of(point.encode_utf8(&mut [0; 4]).as_bytes());
+            alone[point as usize / 32] |= count << (point as usize % 32 * 2);
+        }
+        self.u64s(&format!("{name}_ALONE"), &alone);
     }
 
     /// Two stages: a page number per 64 code points, and 64 classes per page.

@@ -3,11 +3,14 @@
 //! The vocabularies are in the program as tables that are read in place: nothing is loaded, built or downloaded.
 
 mod bpe;
+mod cache;
 mod class;
 mod counter;
+mod fast;
 mod hash;
 mod models;
 mod raw;
+mod scan;
 mod special;
 mod split;
 mod vocab;
@@ -240,14 +243,7 @@ impl Encoding {
     }
 
     fn count_bytes(self, text: &[u8]) -> u64 {
-        let (pattern, vocab) = (self.pattern(), self.vocab());
-        let (mut from, mut total) = (0, 0);
-        while from < text.len() {
-            let end = pattern.end(text, from);
-            total += vocab.count_piece(&text[from..end]);
-            from = end;
-        }
-        total
+        fast::count(text, self.pattern(), self.vocab())
     }
 
     fn pattern(self) -> Pattern {

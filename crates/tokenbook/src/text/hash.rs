@@ -17,6 +17,45 @@ pub(crate) fn pair_slot(key: u64, bits: u32) -> usize {
     (key.wrapping_mul(MIX) >> (64 - bits)) as usize
 }
 
+/// Up to 8 bytes as one number; without NUL bytes no two pieces share it.
+pub(crate) fn short_key(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |key, &byte| (key << 8) | u64::from(byte))
+}
+
+/// The bucket of a short key in a table of `1 << bits` buckets.
+#[inline]
+pub(crate) fn short_bucket(key: u64, bits: u32) -> usize {
+    (key.wrapping_mul(MIX) >> (64 - bits)) as usize
+}
+
+/// What a slot of that bucket holds for the key: multiplying by [`MIX`] is a bijection and the bucket knows the upper
+/// bits, so this is the key itself. The lower `bits` bits are free for the count.
+#[inline]
+pub(crate) fn short_slot(key: u64, bits: u32) -> u64 {
+    key.wrapping_mul(MIX) << bits
+}
+
+/// Up to 15 bytes as two numbers, with their number above bit 56 of the second.
+pub(crate) fn medium_key(bytes: &[u8]) -> [u64; 2] {
+    let (low, high) = bytes.split_at(bytes.len().min(8));
+    [short_key(low), short_key(high) | ((bytes.len() as u64) << 56)]
+}
+
+/// Where the count is in the second number of a medium entry.
+pub(crate) const MEDIUM_COUNT: u32 = 60;
+
+/// A hash of a medium key.
+#[inline]
+pub(crate) fn medium_hash(key: [u64; 2]) -> u64 {
+    fold(key[0] ^ MIX, key[1] ^ 0xd6e8_feb8_6659_fd93)
+}
+
+/// The bit of a pair of characters below U+10000 in a set of `1 << bits`.
+#[inline]
+pub(crate) fn joint_bit(left: u32, right: u32, bits: u32) -> usize {
+    (((left << 16) | right).wrapping_mul(0x9e37_79b1) >> (32 - bits)) as usize
+}
+
 /// A hash of bytes, for tables of whole tokens.
 pub(crate) fn bytes_hash(bytes: &[u8]) -> u64 {
     let mut hash = (bytes.len() as u64).wrapping_mul(MIX);
@@ -32,6 +71,7 @@ pub(crate) fn bytes_hash(bytes: &[u8]) -> u64 {
 }
 
 /// Both halves of a 128-bit product, folded.
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a).wrapping_mul(u128::from(b));
     (product >> 64) as u64 ^ product as u64

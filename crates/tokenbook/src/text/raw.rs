@@ -1,6 +1,7 @@
-//! The tables that the build script made, read in place: the only unsafe code of the crate.
-#![expect(unsafe_code, reason = "tables are placed in the binary as bytes and viewed as words")]
+//! The only unsafe code of the crate: tables placed in the binary as bytes and read as words, and vector instructions.
+#![expect(unsafe_code, reason = "tables are viewed in place, and vector instructions need a promise about the processor")]
 
+use super::fast::Job;
 use super::vocab::Tables;
 
 /// Starts a table at a cache line.
@@ -25,3 +26,104 @@ mod built {
 }
 
 pub(super) use built::{CL100K, CLASS, O200K, PAGES, R50K};
+
+/// Counts with the best instructions of this processor.
+pub(super) fn count(job: &mut Job<'_>) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("lzcnt")
+        && std::arch::is_x86_feature_detected!("popcnt")
+    {
+        // SAFETY: the processor has what the function needs.
+        return unsafe { avx2::count(job) };
+    }
+    job.count::<super::scan::Portable>()
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx2 {
+    //! 32 bytes at a time.
+
+    use std::arch::x86_64::{
+        __m256i, _mm256_add_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set1_epi8,
+    };
+
+    use crate::text::fast::Job;
+    use crate::text::scan::{Masks, Scan, Window};
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    pub(super) fn count(job: &mut Job<'_>) -> u64 {
+        job.count::<Avx2>()
+    }
+
+    pub(in crate::text) struct Avx2;
+
+    impl Scan for Avx2 {
+        #[inline(always)]
+        fn masks(window: &Window) -> Masks {
+            // SAFETY: only used in `count`, whose caller has asked the processor.
+            unsafe { masks(window) }
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn masks(window: &Window) -> Masks {
+        let (low, high) = (half(window, 0), half(window, 1));
+        let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
+        Masks {
+            letter: join(low.letter, high.letter),
+            upper: join(low.upper, high.upper),
+            digit: join(low.digit, high.digit),
+            space: join(low.space, high.space),
+            tab: join(low.tab, high.tab),
+            newline: join(low.newline, high.newline),
+            apostrophe: join(low.apostrophe, high.apostrophe),
+            slash: join(low.slash, high.slash),
+            stop: join(low.stop, high.stop),
+        }
+    }
+
+    struct Half {
+        letter: u32,
+        upper: u32,
+        digit: u32,
+        space: u32,
+        tab: u32,
+        newline: u32,
+        apostrophe: u32,
+        slash: u32,
+        stop: u32,
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn half(window: &Window, number: usize) -> Half {
+        let bytes: &[u8; 32] = window[32 * number..].first_chunk().expect("a window has 80 bytes");
+        // SAFETY: 32 bytes are there, and the load needs no alignment.
+        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast::<__m256i>()) };
+        let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+        let bits = |vector: __m256i| _mm256_movemask_epi8(vector).cast_unsigned();
+        // Whether a byte is one of `count` from `first` on.
+        let within = |bytes: __m256i, first: u8, count: u8| {
+            let offset = _mm256_add_epi8(bytes, all(first.wrapping_neg()));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(offset, all(count - 1)), offset)
+        };
+        let is = |byte: u8| _mm256_cmpeq_epi8(bytes, all(byte));
+        let newline = bits(_mm256_or_si256(is(b'\n'), is(b'\r')));
+        Half {
+            letter: bits(within(_mm256_or_si256(bytes, all(0x20)), b'a', 26)),
+            upper: bits(within(bytes, b'A', 26)),
+            digit: bits(within(bytes, b'0', 10)),
+            space: bits(is(b' ')),
+            tab: bits(within(bytes, b'\t', 5)) & !newline,
+            newline,
+            apostrophe: bits(is(b'\'')),
+            slash: bits(is(b'/')),
+            stop: bits(_mm256_or_si256(bytes, is(0))),
+        }
+    }
+}

@@ -27,19 +27,29 @@ pub(super) struct Tables {
     pub(super) ids: &'static [u32],
     /// The id of each single byte.
     pub(super) singles: &'static [u8; 256],
+    /// Buckets of two slots: pieces of up to 8 bytes and their number of tokens.
+    pub(super) short: &'static [[u64; 2]],
+    /// Pieces of up to 15 bytes and their number of tokens.
+    pub(super) medium: &'static [[u64; 2]],
+    /// A set of pairs of characters of three bytes that some token holds side by side; others never share a token.
+    pub(super) joints: &'static [u64],
+    /// The number of tokens of each character of three bytes by itself, in two bits.
+    pub(super) alone: &'static [u64],
 }
 
 /// One vocabulary: tables and how much of them belongs to it.
 pub(super) struct Vocab {
-    tables: &'static Tables,
+    pub(super) tables: &'static Tables,
     /// Tokens have lower ids than this. `r50k_base` is the first part of the table of `p50k_base`.
     pub(super) limit: u32,
+    /// Its place among the vocabularies.
+    pub(super) number: usize,
 }
 
-pub(super) static R50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_256 };
-pub(super) static P50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_281 };
-pub(super) static CL100K: Vocab = Vocab { tables: &raw::CL100K, limit: 100_256 };
-pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998 };
+pub(super) static R50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_256, number: 0 };
+pub(super) static P50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_281, number: 1 };
+pub(super) static CL100K: Vocab = Vocab { tables: &raw::CL100K, limit: 100_256, number: 2 };
+pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998, number: 3 };
 
 impl Vocab {
     /// The id of a single byte; it is below 256.

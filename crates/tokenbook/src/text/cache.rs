@@ -1,0 +1,109 @@
+//! Numbers of tokens of pieces met before, per thread and bounded.
+
+use std::cell::RefCell;
+
+use super::hash::{MEDIUM_COUNT, medium_hash};
+use super::vocab::Vocab;
+
+/// Pieces of up to 15 bytes that are kept, in pairs of slots of 16 bytes.
+const MEDIUM: usize = 1 << 14;
+
+/// Pieces of up to 31 bytes that are kept, in pairs of slots of 32 bytes.
+const LONG: usize = 1 << 14;
+
+/// The longest piece that is kept.
+pub(super) const LONGEST_KEPT: usize = 31;
+
+/// Misses before memory is taken: a few short texts don't need it.
+const PATIENCE: u32 = 64;
+
+/// The count is in the upper half of a key's last byte, the length in the lower.
+const COUNT_MASK: u64 = !(0xf << MEDIUM_COUNT);
+
+/// What one thread remembers of one vocabulary.
+#[derive(Default)]
+pub(super) struct Cache {
+    misses: u32,
+    medium: Vec<[[u64; 2]; 2]>,
+    long: Vec<[[u64; 4]; 2]>,
+}
+
+thread_local! {
+    static CACHES: RefCell<[Option<Box<Cache>>; 4]> = const { RefCell::new([None, None, None, None]) };
+}
+
+impl Cache {
+    /// Calls `work` with this thread's cache for a vocabulary.
+    pub(super) fn with<T>(vocab: &Vocab, work: impl FnOnce(&mut Self) -> T) -> T {
+        let place = vocab.number;
+        // Taken out while in use, so that nothing can find it borrowed.
+        let mut cache =
+            CACHES.try_with(|caches| caches.borrow_mut()[place].take()).ok().flatten().unwrap_or_default();
+        let result = work(&mut cache);
+        // A thread that is ending has no place to keep it.
+        let _ = CACHES.try_with(|caches| caches.borrow_mut()[place] = Some(cache));
+        result
+    }
+
+    /// The count of a medium piece, if it is known.
+    #[inline]
+    pub(super) fn medium(&self, key: [u64; 2]) -> Option<u64> {
+        let set = self.medium.get(place(medium_hash(key), MEDIUM))?;
+        set.iter().find(|slot| slot[0] == key[0] && slot[1] & COUNT_MASK == key[1]).map(|slot| slot[1] >> MEDIUM_COUNT)
+    }
+
+    /// Remembers the count of a medium piece.
+    pub(super) fn keep_medium(&mut self, key: [u64; 2], count: u64) {
+        if self.medium.is_empty() && !self.patient() {
+            self.medium = vec![[[0; 2]; 2]; MEDIUM];
+        }
+        if let Some(set) = self.medium.get_mut(place(medium_hash(key), MEDIUM)) {
+            set[1] = set[0];
+            set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
+        }
+    }
+
+    /// The count of a long piece, if it is known.
+    #[inline]
+    pub(super) fn long(&self, key: [u64; 4]) -> Option<u64> {
+        let set = self.long.get(place(long_hash(key), LONG))?;
+        set.iter()
+            .find(|slot| {
+                slot[0] == key[0] && slot[1] == key[1] && slot[2] == key[2] && slot[3] & LONG_COUNT_MASK == key[3]
+            })
+            .map(|slot| ((slot[3] >> LONG_COUNT) & 7) + 1)
+    }
+
+    /// Remembers the count of a long piece, if it is one that has room.
+    pub(super) fn keep_long(&mut self, key: [u64; 4], count: u64) {
+        if self.long.is_empty() && !self.patient() {
+            self.long = vec![[[0; 4]; 2]; LONG];
+        }
+        if count <= 8
+            && let Some(set) = self.long.get_mut(place(long_hash(key), LONG))
+        {
+            set[1] = set[0];
+            set[0] = [key[0], key[1], key[2], key[3] | ((count - 1) << LONG_COUNT)];
+        }
+    }
+
+    fn patient(&mut self) -> bool {
+        self.misses = self.misses.saturating_add(1);
+        self.misses < PATIENCE
+    }
+}
+
+/// In a long key's last byte the lower five bits are the length and the upper three the count less one.
+const LONG_COUNT: u32 = 61;
+const LONG_COUNT_MASK: u64 = !(7 << LONG_COUNT);
+
+#[inline]
+fn long_hash(key: [u64; 4]) -> u64 {
+    medium_hash([key[0] ^ key[2].rotate_left(32), key[1] ^ key[3].rotate_left(17)])
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "cut to the bits that a table has")]
+fn place(hash: u64, sets: usize) -> usize {
+    (hash >> 40) as usize & (sets - 1)
+}

@@ -1,0 +1,224 @@
+//! Where pieces start in 64 bytes of ASCII at once, by arithmetic on one bit per byte.
+//!
+//! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
+//! change is left to the next window.
+
+use super::split::Pattern;
+
+/// Bytes looked at together.
+pub(super) const WINDOW: usize = 64;
+
+/// A window and what is read behind it.
+pub(super) type Window = [u8; 80];
+
+/// Which of 64 bytes are what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Masks {
+    pub(super) letter: u64,
+    pub(super) upper: u64,
+    pub(super) digit: u64,
+    pub(super) space: u64,
+    /// Tab, vertical tab and form feed.
+    pub(super) tab: u64,
+    pub(super) newline: u64,
+    pub(super) apostrophe: u64,
+    pub(super) slash: u64,
+    /// NUL and bytes that are not ASCII: not for this scanner.
+    pub(super) stop: u64,
+}
+
+/// A way to make masks.
+pub(super) trait Scan {
+    /// The masks of the first 64 bytes.
+    fn masks(window: &Window) -> Masks;
+}
+
+/// For any processor.
+pub(super) struct Portable;
+
+/// Bits of a byte's kind; a slash is `APOSTROPHE | SPACE`, which nothing else is.
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' => 1,
+            b'A'..=b'Z' => 1 | 2,
+            b'0'..=b'9' => 4,
+            b' ' => 8,
+            b'\t' | 11 | 12 => 16,
+            b'\r' | b'\n' => 32,
+            b'\'' => 64,
+            b'/' => 64 | 8,
+            0 | 0x80..=0xff => 128,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+impl Scan for Portable {
+    #[inline]
+    fn masks(window: &Window) -> Masks {
+        let mut planes = [0u64; 8];
+        for eight in (0..WINDOW).step_by(8) {
+            let mut kinds = [0; 8];
+            for (kind, byte) in kinds.iter_mut().zip(&window[eight..eight + 8]) {
+                *kind = KINDS[usize::from(*byte)];
+            }
+            let rows = transposed(u64::from_le_bytes(kinds)).to_le_bytes();
+            for (plane, row) in planes.iter_mut().zip(rows) {
+                *plane |= u64::from(row) << eight;
+            }
+        }
+        let slash = planes[6] & planes[3];
+        Masks {
+            letter: planes[0],
+            upper: planes[1],
+            digit: planes[2],
+            space: planes[3] ^ slash,
+            tab: planes[4],
+            newline: planes[5],
+            apostrophe: planes[6] ^ slash,
+            slash,
+            stop: planes[7],
+        }
+    }
+}
+
+/// Bit `i` of byte `j` to bit `j` of byte `i`.
+fn transposed(bits: u64) -> u64 {
+    let swap = |bits: u64, mask: u64, distance: u32| {
+        let moved = (bits ^ (bits >> distance)) & mask;
+        bits ^ moved ^ (moved << distance)
+    };
+    let bits = swap(bits, 0x00aa_00aa_00aa_00aa, 7);
+    let bits = swap(bits, 0x0000_cccc_0000_cccc, 14);
+    swap(bits, 0x0000_0000_f0f0_f0f0, 28)
+}
+
+/// Pieces of a window that are settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pieces {
+    /// Where they start, below `end`.
+    pub(super) starts: u64,
+    /// Where the last one ends; 0 if none is settled, which is at most 63.
+    pub(super) end: u32,
+}
+
+/// All bits below this one; it is at most 63.
+#[inline]
+fn below(bit: u32) -> u64 {
+    (1u64 << bit) - 1
+}
+
+/// The pieces of a window that starts where a piece starts, for `cl100k` and `o200k`.
+///
+/// `None` where the arithmetic doesn't cover what is there; the definition has to be asked.
+#[inline]
+pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option<Pieces> {
+    let o200k = pattern == Pattern::O200k;
+    let limit = masks.stop.trailing_zeros();
+    if limit == 0 {
+        return None;
+    }
+    let valid = if limit == 64 { u64::MAX } else { below(limit) };
+    let letter = masks.letter & valid;
+    let digit = masks.digit & valid;
+    let space = masks.space & valid;
+    let newline = masks.newline & valid;
+    let blank = space | newline | (masks.tab & valid);
+    let other = valid & !(letter | digit | blank);
+
+    // Newlines right behind other characters belong to them.
+    let joined = newline & (newline.wrapping_add(newline & (other << 1)) ^ newline);
+    if o200k && (joined << 1) & masks.slash != 0 {
+        return None;
+    }
+    let blank = blank & !joined;
+    let newline = newline & !joined;
+    // Blanks between two newlines of one run: only the last newline counts.
+    let level = blank & !newline;
+    if level.wrapping_add(level & (newline << 1)) & !level & newline != 0 {
+        return None;
+    }
+    let last = blank & !(blank >> 1) & !newline;
+    let behind_newline = (newline << 1) & !newline;
+    let mut starts = (blank & !(blank << 1)) | last | (behind_newline & blank);
+
+    let other_start = other & !(other << 1);
+    let single = other_start & !(other >> 1) & !(space << 1);
+    starts |= other_start & !(space << 1);
+    let letter_start = letter & !(letter << 1);
+    starts |= letter_start & !((single | last) << 1);
+
+    let digit_start = digit & !(digit << 1);
+    starts |= digit_start;
+    let mut third = digit_start;
+    let four = digit & (digit << 1) & (digit << 2) & (digit << 3);
+    while third != 0 {
+        third = (third << 3) & four;
+        starts |= third;
+    }
+
+    if o200k {
+        starts |= letter & masks.upper & ((letter & !masks.upper) << 1);
+    }
+    // Where a word ends that may still get a contraction.
+    let mut open = 64;
+    let top = valid & !(valid >> 1);
+    let mut quotes = if o200k { masks.apostrophe & other & (letter << 1) } else { masks.apostrophe & single };
+    quotes &= (letter >> 1) | top;
+    let mut done = 0;
+    while quotes != 0 {
+        let at = quotes.trailing_zeros();
+        quotes &= quotes - 1;
+        // A word has one contraction at most.
+        if o200k && at == done && at > 0 {
+            continue;
+        }
+        let end = at + contraction(window, at);
+        if end > at && end <= limit.min(63) {
+            let inside = below(end) & !below(at + 1);
+            starts &= !inside;
+            if o200k {
+                starts &= !(1 << at);
+            }
+            starts |= (1 << end) & letter;
+            done = end;
+        } else if o200k && at + 3 > limit.min(63) {
+            open = at;
+            break;
+        }
+    }
+
+    settled(valid, blank, (starts | 1) & valid, open)
+}
+
+/// Cuts off what may change with what comes behind the window.
+#[inline]
+fn settled(valid: u64, blank: u64, starts: u64, open: u32) -> Option<Pieces> {
+    let top = 63 - valid.leading_zeros();
+    let mut end = if (blank >> top) & 1 == 1 {
+        // The first of the last run of blanks.
+        64 - (valid & !blank).leading_zeros()
+    } else {
+        63 - starts.leading_zeros()
+    };
+    if end >= open {
+        end = 63 - (starts & below(open)).leading_zeros().min(63);
+    }
+    (end > 0 && end < 64).then_some(Pieces { starts: starts & below(end), end })
+}
+
+/// The length of the contraction at an apostrophe, or 0.
+#[inline]
+fn contraction(window: &Window, at: u32) -> u32 {
+    let at = at as usize & 63;
+    match (window[at + 1] | 0x20, window[at + 2] | 0x20) {
+        (b's' | b'd' | b'm' | b't', _) => 2,
+        (b'l', b'l') | (b'v' | b'r', b'e') => 3,
+        _ => 0,
+    }
+}
