@@ -12,8 +12,8 @@ mod codec;
 mod hash;
 
 use hash::{
-    ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_key, pair_slot, short_bucket, short_key,
-    short_slot,
+    ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_bit, pair_key, pair_slot, short_bucket,
+    short_key, short_slot,
 };
 
 /// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
@@ -81,9 +81,8 @@ impl Vocabulary {
     fn tokens_of(&self, bytes: &[u8]) -> u64 {
         let single = |byte: &u8| self.tokens.iter().position(|token| token == &[*byte]).expect("a byte") as u32;
         let mut ids: Vec<u32> = bytes.iter().map(single).collect();
-        while let Some((id, at)) = (1..ids.len())
-            .filter_map(|at| Some((*self.pairs.get(&(ids[at - 1], ids[at]))?, at)))
-            .min()
+        while let Some((id, at)) =
+            (1..ids.len()).filter_map(|at| Some((*self.pairs.get(&(ids[at - 1], ids[at]))?, at))).min()
         {
             ids[at - 1] = id;
             ids.remove(at);
@@ -169,9 +168,16 @@ impl Out {
 
         let pair_bits = vocabulary.splits.len().next_power_of_two().trailing_zeros() + 1;
         let mut pairs = vec![0u64; 1 << pair_bits];
+        let mut filter = vec![0u64; 1 << (pair_bits + 2 - 6)];
+        let mut byte_pairs = vec![NONE; 1 << 16];
         for (id, &[left, right]) in vocabulary.splits.iter().enumerate() {
             if left != NONE {
                 let key = pair_key(left, right);
+                let bit = pair_bit(key, pair_bits + 2);
+                filter[bit / 64] |= 1 << (bit % 64);
+                if left < 256 && right < 256 {
+                    byte_pairs[(left << 8 | right) as usize] = id as u32;
+                }
                 let mut slot = pair_slot(key, pair_bits);
                 while pairs[slot] != 0 {
                     slot = (slot + 1) % pairs.len();
@@ -180,6 +186,8 @@ impl Out {
             }
         }
         self.u64s(&format!("{name}_PAIRS"), &pairs);
+        self.u64s(&format!("{name}_PAIR_FILTER"), &filter);
+        self.u32s(&format!("{name}_BYTE_PAIRS"), &byte_pairs);
 
         let mut ids = vec![0u32; 1 << pair_bits];
         for (id, token) in vocabulary.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
@@ -199,7 +207,7 @@ impl Out {
         self.bytes(&format!("{name}_SINGLES"), &singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
         )
         .expect("writing to a string");
     }

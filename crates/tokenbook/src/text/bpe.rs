@@ -3,6 +3,7 @@
 //! A long piece is encoded window by window, so that the time is proportional to its length whatever it is made of: a
 //! sequence of tokens is the encoding of its bytes exactly if each two neighbours are (`Vocab::adjacent`), so windows may
 //! be joined wherever that holds.
+#![expect(clippy::cast_possible_truncation, reason = "places in a window are below 256")]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,6 +12,90 @@ use super::vocab::{NONE, Vocab};
 
 /// Pieces up to this many bytes are merged at once.
 const WINDOW: usize = 128;
+
+/// Most pieces that are merged are not longer than this.
+const SMALL: usize = 16;
+
+/// No merge is possible.
+const NEVER: u32 = u32::MAX;
+
+/// Bits for a place in a window beside an id in 32 bits.
+const PLACE_BITS: u32 = 8;
+
+/// A window while it is merged: the lowest pair first, the first of equals.
+struct Merge<const N: usize> {
+    length: usize,
+    ids: [u32; N],
+    /// What each token and the next merge into, and its place below that, so that the least is the one to do.
+    pairs: [u32; N],
+    next: [u8; N],
+    previous: [u8; N],
+}
+
+impl<const N: usize> Merge<N> {
+    #[inline]
+    fn new(vocab: &Vocab, bytes: &[u8]) -> Self {
+        let mut merge = Self { length: bytes.len(), ids: [0; N], pairs: [NEVER; N], next: [0; N], previous: [0; N] };
+        for (at, &byte) in bytes.iter().enumerate() {
+            merge.ids[at] = vocab.single(byte);
+            merge.next[at] = at as u8 + 1;
+            merge.previous[at] = (at as u8).wrapping_sub(1);
+        }
+        for at in 1..bytes.len() {
+            merge.pairs[at - 1] = packed(vocab.merge_bytes(merge.ids[at - 1], merge.ids[at]), at - 1);
+        }
+        merge
+    }
+
+    /// Merges until nothing is left to merge, and gives the number of tokens.
+    #[inline]
+    fn run(&mut self, vocab: &Vocab) -> u64 {
+        let mut count = self.length as u64;
+        // The places up to the last pair, in whole vectors.
+        let span = self.length.next_multiple_of(8).min(N);
+        loop {
+            let least = self.pairs[..span].iter().copied().fold(NEVER, u32::min);
+            if least == NEVER {
+                return count;
+            }
+            count -= 1;
+            let at = (least & ((1 << PLACE_BITS) - 1)) as usize;
+            let id = least >> PLACE_BITS;
+            let right = usize::from(self.next[at]);
+            let after = self.next[right];
+            self.ids[at] = id;
+            self.pairs[right] = NEVER;
+            self.next[at] = after;
+            let after = usize::from(after);
+            self.pairs[at] = if after < self.length {
+                self.previous[after] = at as u8;
+                packed(vocab.merge(id, self.ids[after]), at)
+            } else {
+                NEVER
+            };
+            if at > 0 {
+                let before = usize::from(self.previous[at]);
+                self.pairs[before] = packed(vocab.merge(self.ids[before], id), before);
+            }
+        }
+    }
+
+    fn tokens(&self) -> Vec<u32> {
+        let mut tokens = Vec::new();
+        let mut at = 0;
+        while at < self.length {
+            tokens.push(self.ids[at]);
+            at = usize::from(self.next[at]);
+        }
+        tokens
+    }
+}
+
+/// An id to merge into with its place, or [`NEVER`].
+#[inline]
+fn packed(id: u32, place: usize) -> u32 {
+    if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
+}
 
 impl Vocab {
     /// Appends the tokens of a piece.
@@ -26,12 +111,22 @@ impl Vocab {
 
     /// The number of tokens of a piece.
     pub(super) fn count_piece(&self, piece: &[u8]) -> u64 {
-        if piece.len() == 1 || self.find(piece).is_some() {
-            return 1;
+        match piece.len() {
+            0..=1 => piece.len() as u64,
+            2..=SMALL => Merge::<SMALL>::new(self, piece).run(self),
+            ..=WINDOW => {
+                if self.find(piece).is_some() {
+                    1
+                } else {
+                    Merge::<WINDOW>::new(self, piece).run(self)
+                }
+            }
+            _ => {
+                let mut tokens = Vec::new();
+                self.extend_piece(piece, 0, &mut tokens);
+                tokens.len() as u64
+            }
         }
-        let mut tokens = Vec::new();
-        self.extend_piece(piece, 0, &mut tokens);
-        tokens.len() as u64
     }
 
     /// Appends the tokens of `piece[from..]` where `out` ends with tokens of `piece[..from]`, some of which may have to go.
@@ -68,30 +163,16 @@ impl Vocab {
     }
 
     fn merged(&self, bytes: &[u8]) -> Vec<u32> {
-        let ids = bytes.iter().map(|&byte| self.single(byte)).collect();
-        if bytes.len() <= 4 * WINDOW { self.merged_by_scan(ids) } else { self.merged_by_queue(ids) }
-    }
-
-    /// Merges the lowest pair, the first of equals, until none is left.
-    fn merged_by_scan(&self, mut ids: Vec<u32>) -> Vec<u32> {
-        let mut pairs: Vec<u32> = ids.windows(2).map(|pair| self.merge(pair[0], pair[1])).collect();
-        while let Some((at, &id)) = pairs.iter().enumerate().min_by_key(|&(_, &id)| id)
-            && id != NONE
-        {
-            ids[at] = id;
-            ids.remove(at + 1);
-            pairs.remove(at);
-            if at > 0 {
-                pairs[at - 1] = self.merge(ids[at - 1], id);
-            }
-            if at < pairs.len() {
-                pairs[at] = self.merge(id, ids[at + 1]);
-            }
+        if bytes.len() <= WINDOW {
+            let mut merge = Merge::<WINDOW>::new(self, bytes);
+            merge.run(self);
+            merge.tokens()
+        } else {
+            self.merged_by_queue(bytes.iter().map(|&byte| self.single(byte)).collect())
         }
-        ids
     }
 
-    /// The same by a queue, for windows that had to grow.
+    /// Merges by a queue, for windows that had to grow.
     fn merged_by_queue(&self, mut ids: Vec<u32>) -> Vec<u32> {
         const GONE: u32 = NONE;
         let count = ids.len();

@@ -2,13 +2,17 @@
 
 use std::cell::RefCell;
 
-use super::hash::{MEDIUM_COUNT, medium_hash};
+use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
+use super::raw;
 use super::vocab::Vocab;
 
-/// Pieces of up to 15 bytes that are kept, in pairs of slots of 16 bytes.
+/// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's own memory.
+const RECENT: u32 = 13;
+
+/// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
 const MEDIUM: usize = 1 << 14;
 
-/// Pieces of up to 31 bytes that are kept, in pairs of slots of 32 bytes.
+/// Sets of four slots of 32 bytes for pieces of up to 31 bytes.
 const LONG: usize = 1 << 14;
 
 /// The longest piece that is kept.
@@ -21,11 +25,11 @@ const PATIENCE: u32 = 64;
 const COUNT_MASK: u64 = !(0xf << MEDIUM_COUNT);
 
 /// What one thread remembers of one vocabulary.
-#[derive(Default)]
 pub(super) struct Cache {
     misses: u32,
-    medium: Vec<[[u64; 2]; 2]>,
-    long: Vec<[[u64; 4]; 2]>,
+    recent: Box<[[u64; 2]; 1 << RECENT]>,
+    medium: Vec<[[u64; 2]; 4]>,
+    long: Vec<[[u64; 4]; 4]>,
 }
 
 thread_local! {
@@ -33,12 +37,44 @@ thread_local! {
 }
 
 impl Cache {
+    fn new() -> Self {
+        let recent = vec![[0; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
+        Self { misses: 0, recent, medium: Vec::new(), long: Vec::new() }
+    }
+
+    /// The count of a short piece if it was met lately: 1 to 15, or anything else if not.
+    #[inline]
+    pub(super) fn recent(&self, key: u64) -> u64 {
+        let want = short_slot(key, RECENT);
+        let bucket = self.recent[short_bucket(key, RECENT)];
+        (bucket[0] ^ want).min(bucket[1] ^ want)
+    }
+
+    /// Remembers the count of a short piece.
+    #[inline]
+    pub(super) fn keep_recent(&mut self, key: u64, count: u64) {
+        let bucket = &mut self.recent[short_bucket(key, RECENT)];
+        bucket[1] = bucket[0];
+        bucket[0] = short_slot(key, RECENT) | count;
+    }
+
+    /// Asks for the memory where a medium piece would be.
+    #[inline]
+    pub(super) fn prefetch(&self, key: [u64; 2]) {
+        if !self.medium.is_empty() {
+            raw::prefetch(&self.medium, place(medium_hash(key), MEDIUM));
+        }
+    }
+
     /// Calls `work` with this thread's cache for a vocabulary.
     pub(super) fn with<T>(vocab: &Vocab, work: impl FnOnce(&mut Self) -> T) -> T {
         let place = vocab.number;
         // Taken out while in use, so that nothing can find it borrowed.
-        let mut cache =
-            CACHES.try_with(|caches| caches.borrow_mut()[place].take()).ok().flatten().unwrap_or_default();
+        let mut cache = CACHES
+            .try_with(|caches| caches.borrow_mut()[place].take())
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| Box::new(Self::new()));
         let result = work(&mut cache);
         // A thread that is ending has no place to keep it.
         let _ = CACHES.try_with(|caches| caches.borrow_mut()[place] = Some(cache));
@@ -55,10 +91,10 @@ impl Cache {
     /// Remembers the count of a medium piece.
     pub(super) fn keep_medium(&mut self, key: [u64; 2], count: u64) {
         if self.medium.is_empty() && !self.patient() {
-            self.medium = vec![[[0; 2]; 2]; MEDIUM];
+            self.medium = vec![[[0; 2]; 4]; MEDIUM];
         }
         if let Some(set) = self.medium.get_mut(place(medium_hash(key), MEDIUM)) {
-            set[1] = set[0];
+            set.rotate_right(1);
             set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
         }
     }
@@ -77,12 +113,12 @@ impl Cache {
     /// Remembers the count of a long piece, if it is one that has room.
     pub(super) fn keep_long(&mut self, key: [u64; 4], count: u64) {
         if self.long.is_empty() && !self.patient() {
-            self.long = vec![[[0; 4]; 2]; LONG];
+            self.long = vec![[[0; 4]; 4]; LONG];
         }
         if count <= 8
             && let Some(set) = self.long.get_mut(place(long_hash(key), LONG))
         {
-            set[1] = set[0];
+            set.rotate_right(1);
             set[0] = [key[0], key[1], key[2], key[3] | ((count - 1) << LONG_COUNT)];
         }
     }

@@ -1,62 +1,90 @@
 //! Counting without writing tokens down.
 //!
-//! Most pieces are found as a whole in a table of the vocabulary; the rest is remembered per thread, or merged.
+//! Most pieces are found in a small table of recent ones. The others wait in a list until there are enough of them to
+//! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
 
 use super::cache::{Cache, LONGEST_KEPT};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
+use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
 use super::split::Pattern;
 use super::vocab::Vocab;
 
-/// A text to be counted.
+/// Pieces that wait for memory together.
+const WAITING: usize = 96;
+
+/// What is read at once.
+const READ: usize = size_of::<Window>();
+
+/// A way to count that goes on from one part of a text to the next.
 pub(super) struct Job<'a> {
-    pub(super) text: &'a [u8],
-    pub(super) pattern: Pattern,
-    pub(super) vocab: &'static Vocab,
-    pub(super) cache: &'a mut Cache,
+    pattern: Pattern,
+    vocab: &'static Vocab,
+    cache: &'a mut Cache,
+    /// Starts and lengths of pieces that are not in the table of recent ones.
+    waiting: [(usize, usize); WAITING + WINDOW],
+    count: usize,
+}
+
+/// Counts a text.
+pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
+    if let [_] = text {
+        return 1;
+    }
+    Cache::with(vocab, |cache| {
+        raw::count(&mut Job { pattern, vocab, cache, waiting: [(0, 0); WAITING + WINDOW], count: 0 }, text)
+    })
 }
 
 impl Job<'_> {
-    /// The number of tokens.
+    /// The number of tokens of a text.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count<S: Scan>(&mut self) -> u64 {
-        let text = self.text;
-        let (mut from, mut total) = (0, 0);
-        if self.pattern == Pattern::R50k {
-            while from < text.len() {
-                let end = self.pattern.end(text, from);
-                total += self.piece(from, end);
-                from = end;
-            }
-            return total;
-        }
-        let mut last;
-        while from < text.len() {
-            let rest = &text[from..];
-            let window: &Window = if let Some(window) = rest.first_chunk() {
-                window
+    pub(super) fn count<S: Scan>(&mut self, whole: &[u8]) -> u64 {
+        // The last bytes are copied to where enough can be read behind them.
+        let mut copy = [0; 2 * READ];
+        let (mut total, mut done) = (0, 0);
+        for ending in [false, true] {
+            let (text, space, stop) = if ending {
+                let rest = &whole[done..];
+                copy[..rest.len()].copy_from_slice(rest);
+                (&copy[..rest.len()], &copy[..], rest.len())
             } else {
-                last = [0; size_of::<Window>()];
-                last[..rest.len()].copy_from_slice(rest);
-                &last
+                (whole, whole, whole.len().saturating_sub(READ - 1))
             };
-            let masks = S::masks(window);
-            if let Some(pieces) = scan::pieces(self.pattern, window, &masks) {
-                total += self.window(window, pieces, masks.digit, from);
-                from += pieces.end as usize;
-            } else {
-                // What the scanner doesn't cover, up to where it may be worth asking again.
-                loop {
-                    let end = self.pattern.end(text, from);
-                    total += self.piece(from, end);
-                    from = end;
-                    let ascii = text.get(from..from + 8).is_some_and(<[u8]>::is_ascii);
-                    if ascii || from >= text.len() {
-                        break;
+            let mut from = 0;
+            while from < stop {
+                let window: &Window = space[from..].first_chunk().expect("it stops before");
+                let pieces = if self.pattern == Pattern::R50k {
+                    None
+                } else {
+                    let masks = S::masks(window);
+                    scan::pieces(self.pattern, window, &masks).map(|pieces| (pieces, masks.digit))
+                };
+                if let Some((pieces, digit)) = pieces {
+                    total += self.window(window, pieces, digit, from);
+                    from += pieces.end as usize;
+                } else {
+                    // What the scanner doesn't cover, up to where it may be worth asking again.
+                    loop {
+                        let end = self.pattern.end(text, from);
+                        total += self.piece(text, from, end);
+                        from = end;
+                        if from >= stop || self.count >= WAITING {
+                            break;
+                        }
+                        let next: &[u8; 8] = space[from..].first_chunk().expect("it stops before");
+                        if self.pattern != Pattern::R50k && next.is_ascii() {
+                            break;
+                        }
                     }
                 }
+                if self.count >= WAITING {
+                    total += self.waited(text);
+                }
             }
+            total += self.waited(space);
+            done = from;
         }
         total
     }
@@ -71,99 +99,122 @@ impl Job<'_> {
         let simple = starts & (ends | digit);
         let mut total = u64::from(simple.count_ones());
         let mut rest = starts & !simple;
-        let short = self.vocab.tables.short;
-        let bits = short.len().trailing_zeros();
-        let mut missed = [0u8; WINDOW];
-        let mut misses = 0;
+        let mut count = self.count;
         while rest != 0 {
             let at = rest.trailing_zeros();
             rest &= rest - 1;
-            let length = (ends >> at).trailing_zeros() + 1;
+            let length = (ends >> at).trailing_zeros() as usize + 1;
             let start = at as usize & (WINDOW - 1);
             let word = u64::from_le_bytes(*window[start..].first_chunk().expect("16 bytes follow the last start"));
-            let key = if length < 8 { word & ((1 << (8 * length)) - 1) } else { word };
-            let want = short_slot(key, bits);
-            let bucket = short[short_bucket(key, bits)];
-            let found = (bucket[0] ^ want).min(bucket[1] ^ want);
+            let found = self.cache.recent(kept(word, length));
             let miss = found.wrapping_sub(1) >= 15 || length > 8;
             total += if miss { 0 } else { found };
-            missed[misses & (WINDOW - 1)] = at as u8;
-            misses += usize::from(miss);
+            self.waiting[count] = (from + start, length);
+            count += usize::from(miss);
         }
-        for &at in &missed[..misses] {
-            let length = (ends >> at).trailing_zeros() as usize + 1;
-            let start = usize::from(at) & (WINDOW - 1);
-            if length <= 15 {
-                let words = &window[start..start + 16];
-                let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
-                let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
-                total += self.medium(medium_from(low, high, length), from + start);
-            } else {
-                total += self.long(from + start, from + start + length);
-            }
-        }
+        self.count = count;
         total
     }
 
-    /// The number of tokens of a piece.
+    /// The number of tokens of a piece, or 0 if it has to wait.
     #[inline]
-    fn piece(&mut self, start: usize, end: usize) -> u64 {
+    fn piece(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
         let length = end - start;
         if length == 1 {
             return 1;
         }
         if length > 15 {
-            return self.long(start, end);
+            return self.long(text, start, end);
         }
-        let key = if let Some(words) = self.text.get(start..start + 16) {
-            let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
-            let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
-            medium_from(low, high, length)
-        } else {
-            medium_key(&self.text[start..end])
-        };
+        if start + 16 > text.len() {
+            return self.look_up(text, start, medium_key(&text[start..end]));
+        }
         if length <= 8 {
-            let short = self.vocab.tables.short;
-            let bits = short.len().trailing_zeros();
-            let want = short_slot(key[0], bits);
-            let bucket = short[short_bucket(key[0], bits)];
-            let found = (bucket[0] ^ want).min(bucket[1] ^ want);
+            let word = u64::from_le_bytes(*text[start..].first_chunk().expect("16 bytes"));
+            let found = self.cache.recent(kept(word, length));
             // A key doesn't tell NUL bytes at the end from none.
-            if found.wrapping_sub(1) < 15 && self.text[end - 1] != 0 {
+            if found.wrapping_sub(1) < 15 && text[end - 1] != 0 {
                 return found;
             }
         }
-        self.medium(key, start)
+        self.waiting[self.count] = (start, length);
+        self.count += 1;
+        0
     }
 
-    /// The number of tokens of a piece of up to 15 bytes that is not in the first table.
-    fn medium(&mut self, key: [u64; 2], start: usize) -> u64 {
-        let table = self.vocab.tables.medium;
-        let mut slot = medium_hash(key) as usize & (table.len() - 1);
-        loop {
-            let entry = table[slot];
+    /// The number of tokens of the pieces that waited.
+    #[inline(never)]
+    fn waited(&mut self, text: &[u8]) -> u64 {
+        let mut keys = [[0; 2]; WAITING + WINDOW];
+        let count = std::mem::take(&mut self.count);
+        let tables = self.vocab.tables;
+        for (key, &(start, length)) in keys.iter_mut().zip(&self.waiting[..count]) {
+            if length > 15 {
+                continue;
+            }
+            *key = if let Some(words) = text[start..].first_chunk::<16>() {
+                let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
+                let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
+                [kept(low, length), kept(high, length.saturating_sub(8)) | ((length as u64) << 56)]
+            } else {
+                medium_key(&text[start..start + length])
+            };
+            if length <= 8 {
+                raw::prefetch(tables.short, short_bucket(key[0], tables.short.len().trailing_zeros()));
+            } else {
+                raw::prefetch(tables.medium, medium_hash(*key) as usize & (tables.medium.len() - 1));
+            }
+            self.cache.prefetch(*key);
+        }
+        let mut total = 0;
+        for (&key, index) in keys[..count].iter().zip(0..) {
+            let (start, length) = self.waiting[index];
+            total += if length > 15 { self.long(text, start, start + length) } else { self.look_up(text, start, key) };
+        }
+        total
+    }
+
+    /// The number of tokens of a piece of up to 15 bytes.
+    fn look_up(&mut self, text: &[u8], start: usize, key: [u64; 2]) -> u64 {
+        let tables = self.vocab.tables;
+        let length = (key[1] >> 56) as usize;
+        let printed = text[start + length - 1] != 0;
+        if length <= 8 && printed {
+            let bits = tables.short.len().trailing_zeros();
+            let want = short_slot(key[0], bits);
+            let bucket = tables.short[short_bucket(key[0], bits)];
+            let found = (bucket[0] ^ want).min(bucket[1] ^ want);
+            if found.wrapping_sub(1) < 15 {
+                self.cache.keep_recent(key[0], found);
+                return found;
+            }
+        }
+        let mut slot = medium_hash(key) as usize & (tables.medium.len() - 1);
+        let count = loop {
+            let entry = tables.medium[slot];
             if entry[0] == key[0] && (entry[1] ^ key[1]) << (64 - MEDIUM_COUNT) == 0 {
-                return entry[1] >> MEDIUM_COUNT;
+                break entry[1] >> MEDIUM_COUNT;
             }
             if entry[1] == 0 {
-                break;
+                break self.cache.medium(key).unwrap_or_else(|| {
+                    let count = self.vocab.count_piece(&text[start..start + length]);
+                    self.cache.keep_medium(key, count);
+                    count
+                });
             }
-            slot = (slot + 1) & (table.len() - 1);
+            slot = (slot + 1) & (tables.medium.len() - 1);
+        };
+        if length <= 8 && printed {
+            self.cache.keep_recent(key[0], count);
         }
-        if let Some(count) = self.cache.medium(key) {
-            return count;
-        }
-        let end = start + (key[1] >> 56) as usize;
-        let count = self.vocab.count_piece(&self.text[start..end]);
-        self.cache.keep_medium(key, count);
         count
     }
 
     /// The number of tokens of a piece of more than 15 bytes.
-    fn long(&mut self, start: usize, end: usize) -> u64 {
-        let piece = &self.text[start..end];
+    fn long(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+        let piece = &text[start..end];
         if piece[piece.len() - 3] >= 0xe0 && self.pattern != Pattern::R50k {
-            return self.joints(start, end);
+            return self.joints(text, start, end);
         }
         if piece.len() > LONGEST_KEPT {
             return self.vocab.count_piece(piece);
@@ -186,7 +237,7 @@ impl Job<'_> {
 
     /// The number of tokens of a piece with characters of three bytes: it falls apart where no token holds two of them
     /// side by side, and most of the parts are single characters or words of the vocabulary.
-    fn joints(&mut self, start: usize, end: usize) -> u64 {
+    fn joints(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
         const NOT_WIDE: u32 = 0;
         let tables = self.vocab.tables;
         let bits = tables.joints.len().trailing_zeros() + 6;
@@ -195,46 +246,46 @@ impl Job<'_> {
         let mut last = NOT_WIDE;
         let mut at = start;
         while at < end {
-            let first = self.text[at];
+            let first = text[at];
             if !(0xe0..0xf0).contains(&first) {
                 at += 1;
                 last = NOT_WIDE;
                 continue;
             }
             let point = (u32::from(first & 0x0f) << 12)
-                | (u32::from(self.text[at + 1] & 0x3f) << 6)
-                | u32::from(self.text[at + 2] & 0x3f);
+                | (u32::from(text[at + 1] & 0x3f) << 6)
+                | u32::from(text[at + 2] & 0x3f);
             if last != NOT_WIDE {
                 let bit = joint_bit(last, point, bits);
                 if (tables.joints[bit / 64] >> (bit % 64)) & 1 == 0 {
-                    total += self.part(part, at, last);
+                    total += self.part(text, part, at, last);
                     part = at;
                 }
             }
             last = point;
             at += 3;
         }
-        total + self.part(part, end, last)
+        total + self.part(text, part, end, last)
     }
 
     /// The number of tokens of a part of a piece; `last` is its last character if that has three bytes.
     #[inline]
-    fn part(&mut self, start: usize, end: usize, last: u32) -> u64 {
+    fn part(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
         if end - start == 3 && last != 0 {
             return (self.vocab.tables.alone[last as usize / 32] >> (last % 32 * 2)) & 3;
         }
-        if end - start <= 15 { self.piece(start, end) } else { self.vocab.count_piece(&self.text[start..end]) }
+        if end - start > 15 {
+            return self.vocab.count_piece(&text[start..end]);
+        }
+        if self.count >= WAITING {
+            return self.waited(text) + self.piece(text, start, end);
+        }
+        self.piece(text, start, end)
     }
 }
 
-/// The key of a piece of up to 15 bytes from the 16 bytes at its start.
+/// The first `length` bytes of a word.
 #[inline]
-fn medium_from(low: u64, high: u64, length: usize) -> [u64; 2] {
-    let keep = |word: u64, bytes: usize| if bytes < 8 { word & ((1 << (8 * bytes)) - 1) } else { word };
-    [keep(low, length), keep(high, length.saturating_sub(8)) | ((length as u64) << 56)]
-}
-
-/// Counts a text.
-pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
-    Cache::with(vocab, |cache| super::raw::count(&mut Job { text, pattern, vocab, cache }))
+fn kept(word: u64, length: usize) -> u64 {
+    if length < 8 { word & ((1 << (8 * length)) - 1) } else { word }
 }

@@ -13,8 +13,15 @@ pub(crate) fn pair_key(left: u32, right: u32) -> u64 {
 }
 
 /// Where a pair's search starts in a table of `1 << bits` slots.
+#[inline]
 pub(crate) fn pair_slot(key: u64, bits: u32) -> usize {
     (key.wrapping_mul(MIX) >> (64 - bits)) as usize
+}
+
+/// The bit of a pair in a set of `1 << bits`.
+#[inline]
+pub(crate) fn pair_bit(key: u64, bits: u32) -> usize {
+    (key.wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - bits)) as usize
 }
 
 /// Up to 8 bytes as one number; without NUL bytes no two pieces share it.

@@ -1,5 +1,8 @@
 //! The only unsafe code of the crate: tables placed in the binary as bytes and read as words, and vector instructions.
-#![expect(unsafe_code, reason = "tables are viewed in place, and vector instructions need a promise about the processor")]
+#![expect(
+    unsafe_code,
+    reason = "tables are viewed in place, and vector instructions need a promise about the processor"
+)]
 
 use super::fast::Job;
 use super::vocab::Tables;
@@ -27,8 +30,21 @@ mod built {
 
 pub(super) use built::{CL100K, CLASS, O200K, PAGES, R50K};
 
+/// Asks for the memory of an entry, if there is one with this number.
+#[inline]
+pub(super) fn prefetch<T>(table: &[T], number: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch of any address changes nothing that a program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(table.as_ptr().wrapping_add(number).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (table, number);
+}
+
 /// Counts with the best instructions of this processor.
-pub(super) fn count(job: &mut Job<'_>) -> u64 {
+pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
@@ -37,9 +53,9 @@ pub(super) fn count(job: &mut Job<'_>) -> u64 {
         && std::arch::is_x86_feature_detected!("popcnt")
     {
         // SAFETY: the processor has what the function needs.
-        return unsafe { avx2::count(job) };
+        return unsafe { avx2::count(job, text) };
     }
-    job.count::<super::scan::Portable>()
+    job.count::<super::scan::Portable>(text)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -55,8 +71,8 @@ pub(super) mod avx2 {
     use crate::text::scan::{Masks, Scan, Window};
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn count(job: &mut Job<'_>) -> u64 {
-        job.count::<Avx2>()
+    pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
+        job.count::<Avx2>(text)
     }
 
     pub(in crate::text) struct Avx2;

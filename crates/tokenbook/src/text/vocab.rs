@@ -4,7 +4,7 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{ID_BITS, bytes_hash, pair_key, pair_slot};
+use super::hash::{ID_BITS, bytes_hash, pair_bit, pair_key, pair_slot};
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
@@ -23,6 +23,10 @@ pub(super) struct Tables {
     pub(super) halves: &'static [u32],
     /// A hash table of pairs: two ids and the id that they merge into.
     pub(super) pairs: &'static [u64],
+    /// A set of pairs that holds all of the table's and a few others.
+    pub(super) pair_filter: &'static [u64],
+    /// The ids that pairs of single bytes merge into, by their ids.
+    pub(super) byte_pairs: &'static [u32; 1 << 16],
     /// A hash table of tokens: id + 1, or 0.
     pub(super) ids: &'static [u32],
     /// The id of each single byte.
@@ -89,11 +93,22 @@ impl Vocab {
         }
     }
 
+    /// What two tokens of one byte merge into, or [`NONE`].
+    #[inline]
+    pub(super) fn merge_bytes(&self, left: u32, right: u32) -> u32 {
+        let id = self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize];
+        if id < self.limit { id } else { NONE }
+    }
+
     /// What two tokens merge into, or [`NONE`].
     #[inline]
     pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
         let pairs = self.tables.pairs;
         let key = pair_key(left, right);
+        let bit = pair_bit(key, self.tables.pair_filter.len().trailing_zeros() + 6);
+        if (self.tables.pair_filter[bit / 64] >> (bit % 64)) & 1 == 0 {
+            return NONE;
+        }
         let mut slot = pair_slot(key, pairs.len().trailing_zeros());
         loop {
             let entry = pairs[slot];
