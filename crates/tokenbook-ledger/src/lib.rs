@@ -3,12 +3,24 @@
 
 mod calendar;
 mod digest;
+mod filter;
 mod ledger;
+mod list;
+mod prune;
+mod query;
 mod record;
+mod report;
 mod store;
 mod sums;
+mod verify;
 
+pub use filter::Filter;
 pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Recorded, Stats, Status};
+pub use list::{ListQuery, MAX_PAGE, Page};
+pub use prune::Pruned;
+pub use query::{QueryLimits, QueryResult, Value};
 pub use record::{
     Call, CallCost, MAX_LIST, MAX_METADATA, MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_PRICE_BYTES, Outcome, ToolTokens,
 };
+pub use report::{Group, Measures, Order, Report, ReportQuery, Row};
+pub use verify::{Problem, ProblemKind, Verification};

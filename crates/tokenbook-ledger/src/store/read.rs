@@ -34,18 +34,27 @@ impl Reader {
         &mut self,
         read: impl FnOnce(&Connection, &mut Names, HeadRow) -> Result<T>,
     ) -> Result<T> {
+        self.behind_gate(|db, names| {
+            let transaction = db.unchecked_transaction().map_err(sqlite)?;
+            let head = HeadRow::read(&transaction)?;
+            let result = read(&transaction, names, head)?;
+            transaction.finish().map_err(sqlite)?;
+            Ok(result)
+        })
+    }
+
+    /// Asks one question, which is one moment by itself.
+    pub(crate) fn ask<T>(&mut self, ask: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.behind_gate(|db, _| ask(db))
+    }
+
+    fn behind_gate<T>(&mut self, read: impl FnOnce(&Connection, &mut Names) -> Result<T>) -> Result<T> {
         if let Some((gate, path)) = &self.gate {
             gate.lock_shared().map_err(|error| io("lock", path, &error))?;
         }
         let memory = self.memory.clone();
         let _beside = memory.as_ref().map(|memory| memory.read().unwrap_or_else(PoisonError::into_inner));
-        let Self { db, names, .. } = self;
-        let result = db.unchecked_transaction().map_err(sqlite).and_then(|transaction| {
-            let head = HeadRow::read(&transaction)?;
-            let result = read(&transaction, names, head)?;
-            transaction.finish().map_err(sqlite)?;
-            Ok(result)
-        });
+        let result = read(&self.db, &mut self.names);
         if let Some((gate, _)) = &self.gate {
             let _ = gate.unlock();
         }

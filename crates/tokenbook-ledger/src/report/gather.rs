@@ -1,0 +1,393 @@
+//! Adds up what a question is about, from the coarsest sums that fit.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+use tokenbook::{Error, Result, Timestamp};
+
+use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
+use crate::filter::{Filter, Wanted};
+use crate::report::{Group, ReportQuery};
+use crate::store::fold::Kind;
+use crate::store::names::{Combo, Names};
+use crate::store::row::{FACT_COLUMNS, Facts, ToolFacts, facts};
+use crate::store::writer::HeadRow;
+use crate::store::{corrupt, sqlite};
+use crate::sums::{Share, Sums};
+
+/// What a group is, in numbers; what isn't grouped by is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) struct Cell {
+    pub(crate) bucket: i64,
+    pub(crate) agent: i64,
+    pub(crate) action: i64,
+    pub(crate) model: i64,
+    pub(crate) provider: i64,
+    pub(crate) failed: bool,
+    pub(crate) session: i64,
+    pub(crate) tag: i64,
+    pub(crate) tool: i64,
+}
+
+/// What came together.
+pub(crate) struct Gathered {
+    pub(crate) cells: HashMap<Cell, Sums>,
+    pub(crate) total: Sums,
+    pub(crate) overlapping: bool,
+}
+
+/// A query, taken apart.
+pub(crate) struct Question {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) from: Option<i64>,
+    pub(crate) to: Option<i64>,
+    /// The unit that buckets are of; coarser groups of time are made of it afterwards.
+    pub(crate) unit: Option<Unit>,
+}
+
+impl Question {
+    pub(crate) fn new(query: &ReportQuery, (from, to): (Option<i64>, Option<i64>)) -> Self {
+        let mut groups = query.group_by.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        let units: Vec<_> = groups.iter().filter_map(|group| group.unit()).collect();
+        let unit = match units[..] {
+            [] => None,
+            [unit] => Some(unit),
+            [Unit::Hour, ..] => Some(Unit::Hour),
+            _ => Some(Unit::Day),
+        };
+        Self { groups, from, to, unit }
+    }
+
+    pub(crate) fn has(&self, group: Group) -> bool {
+        self.groups.contains(&group)
+    }
+}
+
+/// A piece of the range and where its sums come from; bounds are half open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Days(i64, i64),
+    Hours(i64, i64),
+    Calls(i64, i64),
+}
+
+struct Gathering<'a> {
+    db: &'a Connection,
+    names: &'a mut Names,
+    question: &'a Question,
+    wanted: Wanted,
+    calendar: &'a mut Calendar,
+    folded: i64,
+    /// Whether cells take part, or only the total.
+    with_cells: bool,
+    with_total: bool,
+    cells: HashMap<Cell, Sums>,
+    total: Sums,
+    /// What each combo becomes when grouped, none if it isn't wanted.
+    combos: HashMap<i64, Option<Cell>>,
+}
+
+pub(crate) fn gather(
+    db: &Connection,
+    names: &mut Names,
+    head: HeadRow,
+    question: &Question,
+    filter: &Filter,
+    calendar: &mut Calendar,
+    days: &mut Calendar,
+) -> Result<Gathered> {
+    let wanted = Wanted::find(db, filter)?;
+    let several = |ids: Option<&Vec<i64>>| ids.is_some_and(|ids| ids.len() > 1);
+    let session = question.has(Group::Session) || wanted.session.is_some();
+    let tag = question.has(Group::Tag) || wanted.tag.is_some();
+    let tool = question.has(Group::Tool) || wanted.tool.is_some();
+    let overlaps = |group, ids: Option<&Vec<i64>>| question.has(group) && ids.is_none_or(|ids| ids.len() > 1);
+    let overlapping = overlaps(Group::Tag, wanted.tag.as_ref()) || overlaps(Group::Tool, wanted.tool.as_ref());
+
+    let facet = match (session, tag, tool) {
+        (false, false, false) => None,
+        (true, false, false) => Some(Kind::Session),
+        (false, true, false) => Some(Kind::Tag),
+        (false, false, true) => Some(Kind::Tool),
+        _ => Some(Kind::Hour), // Stands for "several", of which no sums are kept.
+    };
+    let own_days = question.unit.is_none() || (question.unit != Some(Unit::Hour) && calendar.name() == days.name());
+    let bounds = bounds(db, head)?;
+    let whole_hours = || question.unit.is_none() || calendar.has_whole_hours(bounds.0, bounds.1);
+    let call_by_call = match facet {
+        None => !own_days && !whole_hours(),
+        Some(Kind::Hour) => true,
+        // Of several tags or tools at once, sums can't tell calls that have two of them.
+        Some(_) => !own_days || several(wanted.tag.as_ref()) || several(wanted.tool.as_ref()),
+    };
+
+    let mut gathering = Gathering {
+        db,
+        names,
+        question,
+        wanted,
+        calendar,
+        folded: head.folded,
+        with_cells: true,
+        with_total: call_by_call || !overlapping,
+        cells: HashMap::new(),
+        total: Sums::default(),
+        combos: HashMap::new(),
+    };
+    let from = question.from.unwrap_or_else(|| start_of_all(days));
+    let to = question.to.unwrap_or_else(|| end_of_all(days));
+    let parts =
+        if call_by_call { vec![Piece::Calls(from, to)] } else { pieces(days, from, to, own_days, facet.is_none()) };
+    gathering.take(&parts, facet.unwrap_or(Kind::Day), head, bounds)?;
+    gathering.take_tail(from, to)?;
+    if overlapping && !call_by_call {
+        // Rows overlap: the total is of calls, each once.
+        gathering.with_cells = false;
+        gathering.with_total = true;
+        let whole = pieces(days, from, to, true, true);
+        gathering.take(&whole, Kind::Day, head, bounds)?;
+        gathering.take_tail(from, to)?;
+    }
+    let Gathering { cells, total, .. } = gathering;
+    Ok(Gathered { cells, total, overlapping })
+}
+
+fn start_of_all(days: &mut Calendar) -> i64 {
+    let day = days.day_of(Timestamp::MIN.ms());
+    days.day_start(day)
+}
+
+fn end_of_all(days: &mut Calendar) -> i64 {
+    let day = days.day_of(Timestamp::MAX.ms());
+    days.day_start(day + 1)
+}
+
+/// The hours that hold all calls; at least one hour wide.
+fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
+    let edge = |sql: &str, value: i64| -> Result<Option<i64>> {
+        db.prepare_cached(sql).and_then(|mut found| found.query_row([value], |row| row.get(0))).map_err(sqlite)
+    };
+    let hour = Kind::Hour as i64;
+    let first = edge("SELECT min(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| hour * MS_PER_HOUR);
+    let last = edge("SELECT max(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| (hour + 1) * MS_PER_HOUR);
+    let tail_first = edge("SELECT min(at) FROM call WHERE seq > ?1", head.folded)?;
+    let tail_last = edge("SELECT max(at) FROM call WHERE seq > ?1", head.folded)?.map(|at| at + 1);
+    let least = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).min();
+    let most = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).max();
+    let from = least(first, tail_first).unwrap_or(0);
+    Ok((from, most(last, tail_last).unwrap_or(0).max(from + MS_PER_HOUR)))
+}
+
+/// Cuts a range into whole days, whole hours at their sides, and the calls that are left at the edges.
+fn pieces(days: &mut Calendar, from: i64, to: i64, by_day: bool, by_hour: bool) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if by_day {
+        let mut first = days.day_of(from);
+        if days.day_start(first) < from {
+            first += 1;
+        }
+        let last = days.day_of(to);
+        if first < last {
+            let (start, end) = (days.day_start(first), days.day_start(last));
+            push_hours(&mut pieces, from, start, by_hour);
+            pieces.push(Piece::Days(first, last));
+            push_hours(&mut pieces, end, to, by_hour);
+            return pieces;
+        }
+    }
+    push_hours(&mut pieces, from, to, by_hour);
+    pieces
+}
+
+fn push_hours(pieces: &mut Vec<Piece>, from: i64, to: i64, by_hour: bool) {
+    let mut push = |from, to| {
+        if from < to {
+            pieces.push(Piece::Calls(from, to));
+        }
+    };
+    let first = from.div_euclid(MS_PER_HOUR) + i64::from(from.rem_euclid(MS_PER_HOUR) > 0);
+    let last = to.div_euclid(MS_PER_HOUR);
+    if by_hour && first < last {
+        push(from, first * MS_PER_HOUR);
+        push(last * MS_PER_HOUR, to);
+        pieces.push(Piece::Hours(first, last));
+    } else {
+        push(from, to);
+    }
+}
+
+impl Gathering<'_> {
+    fn take(&mut self, pieces: &[Piece], kind: Kind, head: HeadRow, bounds: (i64, i64)) -> Result<()> {
+        for piece in pieces {
+            match *piece {
+                Piece::Days(from, to) => self.take_rollup(kind, from, to, bounds)?,
+                Piece::Hours(from, to) => self.take_rollup(Kind::Hour, from, to, bounds)?,
+                Piece::Calls(from, to) => {
+                    if from.max(bounds.0) < to.min(head.pruned_before) {
+                        return Err(cuts_pruned(head.pruned_before));
+                    }
+                    // Of everything, a scan is much faster than the index of instants.
+                    let all = from <= bounds.0 && to >= bounds.1;
+                    let which = if all {
+                        "+at >= ?1 AND +at < ?2 AND seq <= ?3"
+                    } else {
+                        "at >= ?1 AND at < ?2 AND +seq <= ?3"
+                    };
+                    self.take_calls(which, from, to)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The calls that no rollup has yet.
+    fn take_tail(&mut self, from: i64, to: i64) -> Result<()> {
+        self.take_calls("+at >= ?1 AND +at < ?2 AND seq > ?3", from, to)
+    }
+
+    /// A combo as a cell, if it is wanted.
+    fn combo(&mut self, id: i64) -> Result<Option<Cell>> {
+        if let Some(cell) = self.combos.get(&id) {
+            return Ok(*cell);
+        }
+        let combo = self.names.combo(self.db, id)?;
+        let cell = self.wanted.has_combo(&combo).then(|| self.cell(&combo));
+        self.combos.insert(id, cell);
+        Ok(cell)
+    }
+
+    fn cell(&self, combo: &Combo) -> Cell {
+        let grouped = |group, value| if self.question.has(group) { value } else { 0 };
+        Cell {
+            agent: grouped(Group::Agent, combo.agent),
+            action: grouped(Group::Action, combo.action),
+            model: grouped(Group::Model, combo.model),
+            provider: grouped(Group::Provider, combo.provider),
+            failed: self.question.has(Group::Outcome) && combo.failed,
+            ..Cell::default()
+        }
+    }
+
+    fn take_rollup(&mut self, kind: Kind, from: i64, to: i64, bounds: (i64, i64)) -> Result<()> {
+        let facets = match kind {
+            Kind::Hour | Kind::Day => None,
+            Kind::Session => self.wanted.session.clone(),
+            Kind::Tag => self.wanted.tag.clone(),
+            Kind::Tool => self.wanted.tool.clone(),
+        };
+        let db = self.db;
+        let Some(facets) = facets else {
+            let sql = "SELECT bucket, facet, combo, sums FROM roll WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3";
+            let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
+            let rows = statement.query((kind as i64, from, to)).map_err(sqlite)?;
+            return self.add_rollup(kind, rows);
+        };
+        // A few of very many: looked up day by day instead of read past.
+        let sql = "SELECT bucket, facet, combo, sums FROM roll WHERE kind = ?1 AND bucket = ?2 AND facet = ?3";
+        let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
+        // Two days to each side, since the bounds are instants and the days of some zone.
+        let (first, last) = (bounds.0.div_euclid(24 * MS_PER_HOUR) - 2, bounds.1.div_euclid(24 * MS_PER_HOUR) + 2);
+        for day in from.max(first)..to.min(last) {
+            for facet in &facets {
+                let rows = statement.query((kind as i64, day, facet)).map_err(sqlite)?;
+                self.add_rollup(kind, rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_rollup(&mut self, kind: Kind, mut rows: rusqlite::Rows<'_>) -> Result<()> {
+        let mut last = None;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let bucket: i64 = row.get(0).map_err(sqlite)?;
+            let facet: i64 = row.get(1).map_err(sqlite)?;
+            let Some(mut cell) = self.combo(row.get(2).map_err(sqlite)?)? else { continue };
+            let sums = row.get_ref(3).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
+            if self.with_total {
+                self.total.add_written(sums)?;
+            }
+            if !self.with_cells {
+                continue;
+            }
+            if let Some(unit) = self.question.unit {
+                cell.bucket = match last {
+                    Some((known, becomes)) if known == bucket => becomes,
+                    _ if kind == Kind::Hour => self.calendar.bucket_of(unit, bucket * MS_PER_HOUR),
+                    _ => Calendar::first_day(unit, bucket),
+                };
+                last = Some((bucket, cell.bucket));
+            }
+            match kind {
+                Kind::Session if self.question.has(Group::Session) => cell.session = facet,
+                Kind::Tag if self.question.has(Group::Tag) => cell.tag = facet,
+                Kind::Tool if self.question.has(Group::Tool) => cell.tool = facet,
+                _ => {}
+            }
+            self.cells.entry(cell).or_default().add_written(sums)?;
+        }
+        Ok(())
+    }
+
+    fn take_calls(&mut self, which: &str, from: i64, to: i64) -> Result<()> {
+        let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE {which}");
+        let db = self.db;
+        let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
+        let mut rows = statement.query((from, to, self.folded)).map_err(sqlite)?;
+        let mut seen = Facts::default();
+        let mut share = Share::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let Some(cell) = self.combo(row.get(1).map_err(sqlite)?)? else { continue };
+            facts(db, self.names, row, &mut seen)?;
+            if self.wanted.has_facets(&seen) {
+                self.add_call(cell, &seen, &mut share);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_call(&mut self, mut cell: Cell, facts: &Facts, share: &mut Share) {
+        // Where one tool is asked for, a call's tool figures are those of that tool alone.
+        let tools: Vec<ToolFacts> = facts.tools.iter().copied().filter(|tool| self.wanted.has_tool(tool)).collect();
+        share.clone_from(&facts.share);
+        Facts::add_tools(&tools, share);
+        if self.with_total {
+            self.total.add_share(share);
+        }
+        if !self.with_cells {
+            return;
+        }
+        if let Some(unit) = self.question.unit {
+            cell.bucket = self.calendar.bucket_of(unit, facts.at);
+        }
+        if self.question.has(Group::Session) {
+            cell.session = facts.session;
+        }
+        let mut tags: Vec<i64> = vec![0];
+        if self.question.has(Group::Tag) && !facts.tags.is_empty() {
+            tags = facts.tags.iter().copied().filter(|tag| self.wanted.has_tag(*tag)).collect();
+        }
+        for tag in tags {
+            cell.tag = tag;
+            if !self.question.has(Group::Tool) || tools.is_empty() {
+                self.cells.entry(cell).or_default().add_share(share);
+                continue;
+            }
+            for tool in &tools {
+                let mut one = facts.share.clone();
+                Facts::add_tools(std::slice::from_ref(tool), &mut one);
+                self.cells.entry(Cell { tool: tool.tool, ..cell }).or_default().add_share(&one);
+            }
+        }
+    }
+}
+
+#[cold]
+fn cuts_pruned(before: i64) -> Error {
+    let before = Timestamp::from_ms(before).map_or_else(|_| String::new(), |at| at.to_string());
+    Error::invalid(format!(
+        "calls before {before} were pruned: for that time, ask for whole days or hours, and not across sessions, tags and tools at once"
+    ))
+    .with("pruned_before", before)
+}
