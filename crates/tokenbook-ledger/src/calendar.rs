@@ -108,11 +108,6 @@ impl Calendar {
         }
     }
 
-    /// The first instant of a bucket.
-    pub(crate) fn start_of(&mut self, unit: Unit, bucket: i64) -> i64 {
-        if unit == Unit::Hour { bucket } else { self.day_start(bucket) }
-    }
-
     /// The bucket after `bucket`.
     pub(crate) fn next(&mut self, unit: Unit, bucket: i64) -> i64 {
         match unit {

@@ -16,7 +16,7 @@ use crate::store::files::{self, Paths, open_beside};
 use crate::store::names::Names;
 use crate::store::queue::{Batch, MAX_BATCH, Queue};
 use crate::store::read::Reader;
-use crate::store::row::{CALL_COLUMNS, Prepared, Stored, call};
+use crate::store::row::{CALL_COLUMNS, Prepared, call};
 use crate::store::schema::{self, Place};
 use crate::store::ticket::Ticket;
 use crate::store::writer::Writer;
@@ -340,21 +340,6 @@ impl Ledger {
         read: impl FnOnce(&Connection, &mut Names, crate::store::writer::HeadRow) -> Result<T>,
     ) -> Result<T> {
         self.inner()?.read(read)
-    }
-
-    /// Reads stored calls from `seq` on, at most `limit`.
-    pub(crate) fn read_from(&self, seq: i64, limit: usize) -> Result<Vec<Stored>> {
-        self.read(|db, names, _| {
-            let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq >= ?1 ORDER BY seq LIMIT ?2");
-            let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows = statement.query((seq, limit)).map_err(sqlite)?;
-            let mut calls = Vec::new();
-            while let Some(row) = rows.next().map_err(sqlite)? {
-                calls.push(call(db, names, row)?);
-            }
-            Ok(calls)
-        })
     }
 
     /// Runs a job on the writer's thread.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod calendar;
+mod csv;
 mod digest;
 mod filter;
 mod ledger;
@@ -12,6 +13,7 @@ mod record;
 mod report;
 mod store;
 mod sums;
+mod transfer;
 mod verify;
 
 pub use filter::Filter;
@@ -23,4 +25,5 @@ pub use record::{
     Call, CallCost, MAX_LIST, MAX_METADATA, MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_PRICE_BYTES, Outcome, ToolTokens,
 };
 pub use report::{Group, Measures, Order, Report, ReportQuery, Row};
+pub use transfer::{ExportQuery, ImportFailure, Imported};
 pub use verify::{Problem, ProblemKind, Verification};

@@ -151,7 +151,7 @@ fn check_calls(
     let mut seen = Facts::default();
     let (mut last, mut link) = (0, CHAIN_START);
     let mut folded = 0_i64;
-    let mut compare = |seq: i64, link: &Digest, found: &mut Verification| {
+    let compare = |seq: i64, link: &Digest, found: &mut Verification| {
         if let Some(outside) = outside
             && outside.seq == seq
             && outside.chain != *link

@@ -412,9 +412,7 @@ pub(crate) const CALL_COLUMNS: &str = "at, combo, session, flags, cost, input, c
 
 /// A call as it is stored.
 pub(crate) struct Stored {
-    pub(crate) seq: i64,
     pub(crate) call: Call,
-    pub(crate) digest: Vec<u8>,
     /// The JSON text of its price.
     pub(crate) price: Option<Arc<str>>,
 }
@@ -527,5 +525,5 @@ pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<
         metadata: rest.metadata,
     };
     let price = note.filter(|_| flags >> COST_SHIFT & 3 == PRICED);
-    Ok(Stored { seq: int(20)?, call, digest: row.get(31).map_err(sqlite)?, price })
+    Ok(Stored { call, price })
 }

@@ -1,16 +1,14 @@
 //! Random calls, few enough in names and days to collide.
-#![expect(dead_code, reason = "each test uses some of it")]
-
 use proptest::prelude::*;
 use tokenbook::{Count, Timestamp, TokenKind, Usage, Usd};
 use tokenbook_ledger::{Call, CallCost, Outcome, ToolTokens};
 
 /// 2026-03-27, two days before clocks go forward in Berlin.
-pub const START: i64 = 1_774_569_600_000;
+pub(crate) const START: i64 = 1_774_569_600_000;
 /// Four days.
-pub const SPAN: i64 = 4 * 86_400_000;
+pub(crate) const SPAN: i64 = 4 * 86_400_000;
 
-pub fn at(ms: i64) -> Timestamp {
+pub(crate) fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms).expect("in range")
 }
 
@@ -57,7 +55,7 @@ fn costs() -> impl Strategy<Value = CallCost> {
 const NAMES: &[&str] = &["host", "editor", "=1+1", "a,\"b\"\r\nc", "'quoted", "＝x", "ünï\u{202e}"];
 const TOOLS: &[&str] = &["search", "calc", "@cmd", "x,y"];
 
-pub fn calls() -> impl Strategy<Value = Call> {
+pub(crate) fn calls() -> impl Strategy<Value = Call> {
     let names = (pick(NAMES), pick(&["generate", "test"]), pick(&["openai", "anthropic"]), pick(&["s1", "s2", "-s3"]));
     let lists = (some_of(&["blue", "team-a", "+x"], 3), some_of(TOOLS, 3), some_of(TOOLS, 3));
     let tokens = prop::collection::btree_map(
@@ -98,7 +96,7 @@ pub fn calls() -> impl Strategy<Value = Call> {
 }
 
 /// Calls with ids of their own.
-pub fn ledgers(most: usize) -> impl Strategy<Value = Vec<Call>> {
+pub(crate) fn ledgers(most: usize) -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec(calls(), 0..most).prop_map(|mut calls| {
         for (number, call) in calls.iter_mut().enumerate() {
             call.id = Some(format!("id-{number}"));
