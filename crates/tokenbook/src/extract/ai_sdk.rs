@@ -186,10 +186,17 @@ pub(super) fn read(draft: &Draft, usage: Object<'_, '_>) -> Result<Reading> {
     Ok(reading)
 }
 
+/// The parts of an input or output that is an object.
+const PARTS: [&str; 6] = ["total", "noCache", "cacheRead", "cacheWrite", "text", "reasoning"];
+
 fn read_one(draft: &Draft, usage: Object<'_, '_>) -> Result<Reading> {
     let mut reading = Reading::default();
     let nested = |key, path| match usage.get(key) {
-        Some(Node::Object(_)) => usage.object(key, path),
+        Some(Node::Object(_)) => {
+            let parts = usage.object(key, path)?;
+            let has = |parts: &Object<'_, '_>| PARTS.iter().any(|part| parts.get(part).is_some());
+            Ok(parts.filter(has))
+        }
         _ => Ok(None),
     };
     let whole = |key: &str, inside: Option<Object<'_, '_>>| match inside {
@@ -199,7 +206,8 @@ fn read_one(draft: &Draft, usage: Object<'_, '_>) -> Result<Reading> {
     let (input_parts, output_parts) =
         (nested("inputTokens", "usage.inputTokens")?, nested("outputTokens", "usage.outputTokens")?);
     let input = match whole("inputTokens", input_parts)? {
-        None => usage.count_of(&["promptTokens", "tokens"])?,
+        None if matches!(usage.get("tokens"), Some(Node::Whole(_))) => usage.count("tokens")?, // An embedding.
+        None => usage.count("promptTokens")?,
         some => some,
     };
     let output = match whole("outputTokens", output_parts)? {

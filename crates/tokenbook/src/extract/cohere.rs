@@ -83,7 +83,9 @@ impl Draft {
         if let Some(message) = &response.message.0 {
             self.cohere_calls(&message.calls);
         }
-        self.take_usage(response.usage.0.or(response.meta.0));
+        // Version 1 has more than tokens in `meta`, and at times no tokens.
+        let is_told = |meta: &&str| meta.contains("\"billed_units\"") || meta.contains("\"tokens\"");
+        self.take_usage(response.usage.0.or(response.meta.0.filter(is_told)));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::money::Usd;
 use crate::quantity::Count;
 use crate::time::Timestamp;
-use crate::usage::Side;
+use crate::usage::{Side, Usage};
 
 /// A response as far as it was read.
 #[derive(Debug, Clone)]
@@ -251,8 +251,15 @@ impl Draft {
         // The sums are checked here once, so that whoever reads them needn't.
         reading.usage.total_input_tokens().map_err(|error| error.context("usage: input"))?;
         reading.usage.total_output_tokens().map_err(|error| error.context("usage: output"))?;
-        if reading.unknown == [true, true] && reading.usage == crate::usage::Usage::new() {
-            return Ok(None);
+        if reading.unknown == [true, true] && reading.usage == Usage::new() {
+            let names = usage_fields(self.api);
+            if names.iter().any(|name| usage.get(name).is_some()) {
+                return Ok(None); // They are there, and null.
+            }
+            let missing = names.join(" or ");
+            return Err(
+                Error::invalid(format!("not a usage of {}: it has no {missing}", self.api)).with("missing", missing)
+            );
         }
         Ok(Some(reading))
     }
@@ -311,6 +318,23 @@ impl Draft {
             error: self.error,
             warnings,
         })
+    }
+}
+
+/// The fields of which a usage has at least one.
+const fn usage_fields(api: Api) -> &'static [&'static str] {
+    match api {
+        Api::OpenaiChat | Api::MistralChat | Api::OpenaiCompletions => {
+            &["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"]
+        }
+        Api::OpenaiEmbeddings => &["prompt_tokens", "total_tokens"],
+        Api::GoogleGenerateContent => &["promptTokenCount", "candidatesTokenCount", "totalTokenCount"],
+        Api::GoogleCountTokens => &["totalTokens"],
+        Api::BedrockConverse | Api::BedrockCountTokens => &["inputTokens", "outputTokens"],
+        Api::CohereChat => &["tokens", "billed_units"],
+        Api::OllamaChat => &["prompt_eval_count", "eval_count"],
+        Api::AiSdk => &["inputTokens", "outputTokens", "promptTokens", "completionTokens", "tokens"],
+        _ => &["input_tokens", "output_tokens"],
     }
 }
 

@@ -97,7 +97,8 @@ pub(super) fn body(draft: &mut Draft, json: &str) -> Result<Option<&'static str>
             event(draft, piece.get())?;
         }
         draft.is_stream = true;
-        return Ok(None);
+        let is_told = draft.usage.is_some() || draft.stop.is_some() || draft.error.is_some();
+        return Ok((!is_told).then_some("`candidates`"));
     }
     let response: Response<'_> = parse(json)?;
     if response.candidates.0.is_none() && response.feedback.0.is_none() && response.usage.0.is_none() {

@@ -449,9 +449,9 @@ mod tests {
 
     #[test]
     fn one_object_counts_as_a_list_of_one() {
-        let thing: Thing = parse(r#"{"list": {"name": "a\u0041", "text": "äö\n"}, "at": 1728527499.5}"#).expect("JSON");
+        let thing: Thing = parse(r#"{"list": {"name": "a\u0041", "text": "äö\n"}, "at": 1700000000.5}"#).expect("JSON");
         assert_eq!(thing.list.0[0].name.get(), Some("aA"));
         assert_eq!(thing.list.0[0].chars.0, 3);
-        assert_eq!(thing.when.0.expect("a time").to_string(), "2024-10-10T02:31:39.000Z");
+        assert_eq!(thing.when.0.expect("a time").to_string(), "2023-11-14T22:13:20.000Z");
     }
 }

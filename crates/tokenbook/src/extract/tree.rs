@@ -34,7 +34,11 @@ impl fmt::Display for Node<'_> {
             // Texts may be a user's: their kind is shown, not their content.
             Self::Text(_) => f.write_str("a text"),
             Self::List(_) => f.write_str("a list"),
-            Self::Object(_) => f.write_str("an object"),
+            // How the language layers write what JSON can't say.
+            Self::Object(fields) => match fields.as_slice() {
+                [(key, Self::Text(word))] if key == "$not_json" && word.len() <= 20 => f.write_str(word),
+                _ => f.write_str("an object"),
+            },
         }
     }
 }
@@ -230,6 +234,7 @@ mod tests {
             ("9007199254740992", "9007199254740992"),
             ("18446744073709551616", "1.8446744073709552e19"),
             ("[1]", "a list"),
+            (r#"{"$not_json": "NaN"}"#, "NaN"),
         ] {
             let json = format!("{{\"n\":{value}}}");
             let node: Node<'_> = serde_json::from_str(&json).expect("JSON");
