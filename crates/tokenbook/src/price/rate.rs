@@ -117,26 +117,32 @@ impl<'de> Deserialize<'de> for Multiplier {
 }
 
 /// The rates that a price row states, by kind of tokens.
+///
+/// A kind may be stated to have no price (`null` in a file): then it doesn't cost what its parent costs either.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rates([Option<Rate>; KINDS]);
+pub struct Rates {
+    stated: [Option<Rate>; KINDS],
+    /// Bit `kind` is set where the kind is stated to have no price.
+    unpriced: u32,
+}
 
 impl Rates {
-    pub(super) const NONE: Self = Self([None; KINDS]);
+    pub(super) const NONE: Self = Self { stated: [None; KINDS], unpriced: 0 };
 
     /// The rate stated for exactly this kind.
     pub const fn stated(&self, kind: TokenKind) -> Option<Rate> {
-        self.0[kind as usize]
+        self.stated[kind as usize]
     }
 
     /// The stated rates, input first.
     pub fn iter(&self) -> impl Iterator<Item = (TokenKind, Rate)> {
-        TokenKind::ALL.into_iter().zip(self.0).filter_map(|(kind, rate)| Some((kind, rate?)))
+        TokenKind::ALL.into_iter().zip(self.stated).filter_map(|(kind, rate)| Some((kind, rate?)))
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         let mut index = 0;
         while index < KINDS {
-            if self.0[index].is_some() {
+            if self.stated[index].is_some() {
                 return false;
             }
             index += 1;
@@ -167,16 +173,31 @@ impl Rates {
             T::CacheReadVideo => text_cache(kind, T::InputVideo),
             T::Reasoning | T::OutputAudio | T::OutputImage => vec![kind, T::Output],
         };
+        if self.unpriced & (1 << kind as u32) != 0 {
+            return None;
+        }
         candidates.into_iter().find(|kind| self.stated(*kind).is_some())
     }
 
     /// These rates with those of `over` in place of them where it states any.
     pub(super) fn overlaid(&self, over: &Self) -> Self {
         let mut rates = self.clone();
-        for (kind, rate) in over.iter() {
-            rates.0[kind as usize] = Some(rate);
+        for kind in TokenKind::ALL {
+            rates.put(kind, over.stated(kind), over.unpriced & (1 << kind as u32) != 0);
         }
         rates
+    }
+
+    /// States a rate or that there is none; neither leaves the kind as it is.
+    const fn put(&mut self, kind: TokenKind, rate: Option<Rate>, unpriced: bool) {
+        let bit = 1 << kind as u32;
+        if unpriced {
+            self.stated[kind as usize] = None;
+            self.unpriced |= bit;
+        } else if rate.is_some() {
+            self.stated[kind as usize] = rate;
+            self.unpriced &= !bit;
+        }
     }
 }
 
@@ -221,10 +242,12 @@ impl<'de> Deserialize<'de> for Rates {
                             TokenKind::ALL.map(TokenKind::name).join(", ")
                         ))
                     })?;
-                    let rate = map.next_value::<Text>()?.with(Rate::parse_per_mtok)?;
-                    if rates.0[kind as usize].replace(rate).is_some() {
+                    if rates.stated(kind).is_some() || rates.unpriced & (1 << kind as u32) != 0 {
                         return Err(de::Error::custom(format!("{name} is there twice")));
                     }
+                    let text = map.next_value::<Text>()?;
+                    let rate = if text.0 == "null" { None } else { Some(text.with(Rate::parse_per_mtok)?) };
+                    rates.put(kind, rate, rate.is_none());
                 }
                 Ok(rates)
             }
@@ -295,6 +318,17 @@ mod tests {
         assert_eq!(rates.charged_as(TokenKind::CacheWrite1h), None);
         assert_eq!(rates.charged_as(TokenKind::Reasoning), Some(TokenKind::Output));
         assert_eq!(rates.charged_as(TokenKind::CacheRead), Some(TokenKind::Input));
+    }
+
+    #[test]
+    fn a_kind_stated_to_have_no_price_has_none() {
+        let rates: Rates = serde_json::from_str(r#"{"input_tokens": "3", "cache_read_tokens": null}"#).expect("rates");
+        assert_eq!(rates.charged_as(TokenKind::CacheRead), None);
+        let above: Rates =
+            serde_json::from_str(r#"{"input_tokens": null, "cache_read_tokens": "0.6"}"#).expect("rates");
+        let above = rates.overlaid(&above);
+        assert_eq!(above.charged_as(TokenKind::CacheRead), Some(TokenKind::CacheRead));
+        assert_eq!(above.charged_as(TokenKind::Input), None);
     }
 
     #[test]

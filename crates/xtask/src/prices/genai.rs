@@ -142,28 +142,19 @@ fn rows(model: &Value, decisions: &Decisions, left_out: &mut Vec<String>) -> any
             ("service_tier" | "speed", tier) => (Some(tier.to_owned()), false),
             (key, _) => bail!("unknown condition {key}"),
         };
-        let start = date(&variant["constraint"])?.filter(|date| !decisions.is_reading_date(date));
-        for base in rows.iter().filter(|row: &&Row| row.window.is_none()) {
-            // The newest base row takes a variant read today; older ones only a variant that is dated like them.
-            let begun = |row: &&Row| row.from.as_ref().is_none_or(|from| *from <= decisions.version);
-            let newest = rows.iter().filter(|row| row.window.is_none()).filter(begun).map(|row| row.from.clone()).max();
-            if start.is_none() && Some(base.from.clone()) != newest {
-                continue;
-            }
-            if start.as_ref().is_some_and(|start| base.from.as_ref() != Some(start)) {
-                let exact = rows.iter().any(|row| row.from.as_ref() == start.as_ref());
-                if exact || Some(base.from.clone()) != newest {
-                    continue;
-                }
-            }
-            let mut row = priced(&variant["prices"], base, left_out)?;
-            row.from = start.clone().or_else(|| base.from.clone());
-            row.service_tier.clone_from(&tier);
-            row.batch = batch;
-            row.window = None;
-            row.source = decisions.genai_source();
-            variants.push(row);
-        }
+        let date = date(&variant["constraint"])?;
+        let day = date.as_ref().unwrap_or(&decisions.version);
+        // It varies the base row of its day, and began with that row where its date is only when it was read.
+        let plain = rows.iter().filter(|row| row.window.is_none());
+        let begun = plain.filter(|row| row.from.as_ref().is_none_or(|from| from <= day));
+        let Some(base) = begun.max_by_key(|row| row.from.clone()) else { bail!("a variant before the first price") };
+        let mut row = priced(&variant["prices"], base, left_out)?;
+        let start = base.from.clone();
+        row.from = date.filter(|date| !decisions.is_reading_date(date)).or(start);
+        row.service_tier = tier;
+        row.batch = batch;
+        row.source = decisions.genai_source();
+        variants.push(row);
     }
     rows.extend(variants);
     // A row that is empty in our units prices something that no usage counts, such as pages.
@@ -228,6 +219,7 @@ fn priced(price: &Value, base: &Row, left_out: &mut Vec<String>) -> anyhow::Resu
     }
     // A threshold may have rates for some kinds only; a step that lost all of its own is none.
     row.above.retain(|_, (_, rates)| !rates.is_empty());
+    row.simplify();
     Ok(row)
 }
 
@@ -245,17 +237,17 @@ fn set(
         super::row::rate(&text)
     };
     if value["_"] != "TieredPrices" {
-        rates.insert(kind, rate(value)?);
+        rates.insert(kind, Some(rate(value)?));
         return Ok(());
     }
-    rates.insert(kind, rate(&value["base"])?);
+    rates.insert(kind, Some(rate(&value["base"])?));
     for tier in value["tiers"].as_array().context("tiers")? {
         let start = tier["start"].as_u64().context("a tier's start")?;
         // The package writes "200,000 or more" as "more than 199,999".
         let inclusive = start % 1000 == 999;
         let threshold = if inclusive { start + 1 } else { start };
         let step = above.entry(threshold).or_insert_with(|| (inclusive, Rates::new()));
-        step.1.insert(kind, rate(&tier["price"])?);
+        step.1.insert(kind, Some(rate(&tier["price"])?));
     }
     Ok(())
 }

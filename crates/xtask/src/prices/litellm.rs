@@ -125,7 +125,7 @@ fn entry(
             if rate == Rate::FREE && field.kind.starts_with("cache_write") {
                 continue;
             }
-            levels.entry((field.mode, field.above)).or_default().insert(field.kind, rate);
+            levels.entry((field.mode, field.above)).or_default().insert(field.kind, Some(rate));
         }
     }
     if let Some(tiers) = fields.get("tiered_pricing") {
@@ -133,7 +133,7 @@ fn entry(
     }
     let base = levels.remove(&("", None)).unwrap_or_default();
     if !base.contains_key("input_tokens") && !base.contains_key("output_tokens")
-        || base.values().all(|r| *r == Rate::FREE)
+        || base.values().all(|rate| *rate == Some(Rate::FREE))
     {
         return Ok(None);
     }
@@ -146,23 +146,29 @@ fn entry(
     }
     standard.per_request = web_search(fields);
     standard.regions = regions(provider, fields)?;
+    standard.simplify();
+    standard.leave_open();
     let mut rows = vec![standard.clone()];
     for mode in MODES {
         let Some(rates) = levels.get(&(*mode, None)) else { continue };
-        let mut row = standard.clone();
-        for (kind, rate) in rates {
-            row.rates.insert(kind, *rate);
-            for (_, step) in row.above.values_mut() {
-                step.remove(kind);
-            }
+        if !rates.contains_key("input_tokens") && !rates.contains_key("output_tokens") {
+            continue;
+        }
+        let mut row = Row { rates: rates.clone(), above: BTreeMap::new(), ..standard.clone() };
+        // What the mode doesn't say is not known: neither the standard rate nor a fallback may stand in for it.
+        for kind in standard.rates.keys() {
+            row.rates.entry(kind).or_insert(None);
+        }
+        for (threshold, (inclusive, _)) in &standard.above {
+            row.above.insert(*threshold, (*inclusive, Rates::new()));
         }
         for ((other, above), rates) in &levels {
             if let (true, Some(threshold)) = (other == mode, above) {
-                let step = row.above.entry(*threshold).or_insert_with(|| (provider == "xai", Rates::new()));
-                step.1.extend(rates.iter().map(|(kind, rate)| (*kind, *rate)));
+                row.above.insert(*threshold, (provider == "xai", rates.clone()));
             }
         }
-        row.above.retain(|_, (_, rates)| !rates.is_empty());
+        row.simplify();
+        row.leave_open();
         if *mode == "batches" {
             row.batch = true;
         } else {
@@ -208,7 +214,7 @@ fn tiered(raw: &RawValue, levels: &mut BTreeMap<(&'static str, Option<u64>), Rat
         let level = levels.entry(("", (start > 0).then_some(start))).or_default();
         for (name, raw) in &tier {
             if let Some(field) = Field::read(name) {
-                level.insert(field.kind, rate(raw)?);
+                level.insert(field.kind, Some(rate(raw)?));
             }
         }
     }
@@ -275,7 +281,7 @@ fn off_peak(fields: &Fields<'_>, standard: &Row, rows: &mut Vec<Row>) -> anyhow:
     let mut row = standard.clone();
     for (name, raw) in &rates {
         if let Some(field) = Field::read(name) {
-            row.rates.insert(field.kind, rate(raw)?);
+            row.rates.insert(field.kind, Some(rate(raw)?));
         }
     }
     for window in schedule.windows {

@@ -134,17 +134,10 @@ pub(super) fn merge(
         bail!("{} disagreements without a decision:\n{}", undecided.len(), undecided.join("\n"));
     }
     written(&mut book, decisions)?;
-    for also in &decisions.names {
-        let number = book.find(&also.provider, &also.model).with_context(|| format!("no model {}", also.model))?;
-        for name in &also.names {
-            if book.find(&also.provider, name).is_some() {
-                bail!("{}/{name} is a name already", also.provider);
-            }
-            book.models[number].names.push(name.clone());
-        }
-    }
+    also_named(&mut book, decisions)?;
     halves(&mut book, decisions)?;
     fees(&mut book, decisions);
+    finish(&mut book)?;
     let unused = decisions.unused();
     if !unused.is_empty() {
         bail!("decisions that nothing asks for: {}", unused.join(", "));
@@ -174,13 +167,15 @@ fn current(rows: &[Row], today: &str) -> Option<usize> {
 fn disagreements(ours: &Row, theirs: &Row) -> Vec<&'static str> {
     let mut fields: Vec<&'static str> = ["input_tokens", "output_tokens", "cache_read_tokens"]
         .into_iter()
-        .filter(|kind| matches!((ours.rates.get(kind), theirs.rates.get(kind)), (Some(a), Some(b)) if a != b))
+        .filter(
+            |kind| matches!((ours.rates.get(kind), theirs.rates.get(kind)), (Some(Some(a)), Some(Some(b))) if a != b),
+        )
         .collect();
     let thresholds = |row: &Row| -> BTreeMap<u64, bool> {
         row.above.iter().map(|(tokens, (inclusive, _))| (*tokens, *inclusive)).collect()
     };
     let above = |row: &Row, kind: &str| -> Vec<Option<tokenbook::price::Rate>> {
-        row.above.values().map(|(_, rates)| rates.get(kind).copied()).collect()
+        row.above.values().map(|(_, rates)| rates.get(kind).copied().flatten()).collect()
     };
     let rates_differ = || {
         ["input_tokens", "output_tokens", "cache_read_tokens"].into_iter().any(|kind| {
@@ -196,13 +191,17 @@ fn disagreements(ours: &Row, theirs: &Row) -> Vec<&'static str> {
     fields
 }
 
+fn shown(rate: Option<&Option<tokenbook::price::Rate>>) -> String {
+    rate.copied().flatten().map_or("-".to_owned(), |rate| rate.to_string())
+}
+
 fn difference(field: &str, ours: &Row, theirs: &Row) -> String {
     if field == "above" {
         let show = |row: &Row| {
             let steps = row.above.iter().map(|(tokens, (_, rates))| {
                 let rates: Vec<String> = ["input_tokens", "output_tokens", "cache_read_tokens"]
                     .iter()
-                    .map(|kind| rates.get(kind).map_or("-".to_owned(), ToString::to_string))
+                    .map(|kind| shown(rates.get(*kind)))
                     .collect();
                 format!("{tokens}: {}", rates.join("/"))
             });
@@ -210,7 +209,7 @@ fn difference(field: &str, ours: &Row, theirs: &Row) -> String {
         };
         return format!("above {} or {}", show(ours), show(theirs));
     }
-    let show = |row: &Row| row.rates.get(field).map_or("-".to_owned(), ToString::to_string);
+    let show = |row: &Row| shown(row.rates.get(field));
     format!("{} {} or {}", field.trim_end_matches("_tokens"), show(ours), show(theirs))
 }
 
@@ -229,6 +228,15 @@ fn supplement(ours: &mut Model, current: usize, theirs: &Model) {
             ours.rows.push(Row { from: from.clone(), ..other.clone() });
         }
     }
+    let known: Vec<&'static str> = ours.rows[current].rates.keys().copied().collect();
+    for row in &mut ours.rows {
+        // What the standard row states and another one doesn't is not known there.
+        if row.from == from && !row.is_standard() && row.window.is_none() {
+            for kind in &known {
+                row.rates.entry(kind).or_insert(None);
+            }
+        }
+    }
     for row in &mut ours.rows {
         if row.from == from && row.region.is_none() && row.regions != standard.regions {
             row.regions.clone_from(&standard.regions);
@@ -245,22 +253,22 @@ fn supplement(ours: &mut Model, current: usize, theirs: &Model) {
 
 fn fill(row: &mut Row, other: &Row) -> bool {
     let mut added = false;
-    let mut fill = |rates: &mut Rates, more: &Rates| {
-        for (kind, rate) in more {
-            added |= !rates.contains_key(kind);
-            rates.entry(kind).or_insert(*rate);
+    for (kind, rate) in &other.rates {
+        if rate.is_none() || row.rates.contains_key(kind) {
+            continue;
         }
-    };
-    fill(&mut row.rates, &other.rates);
-    for (threshold, (_, more)) in &other.above {
-        if let Some((_, rates)) = row.above.get_mut(threshold) {
-            fill(rates, more);
+        row.rates.insert(kind, *rate);
+        added = true;
+        for (threshold, (_, rates)) in &mut row.above {
+            let above = other.above.get(threshold).and_then(|(_, rates)| rates.get(kind).copied());
+            rates.insert(kind, above.flatten());
         }
     }
     for (tool, price) in &other.per_request {
         added |= !row.per_request.contains_key(tool);
         row.per_request.entry(tool.clone()).or_insert_with(|| price.clone());
     }
+    row.simplify();
     added
 }
 
@@ -323,6 +331,34 @@ fn written(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Adds the names that a source matches by a prefix or pattern only.
+fn also_named(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
+    for also in &decisions.names {
+        let number = book.find(&also.provider, &also.model).with_context(|| format!("no model {}", also.model))?;
+        for name in &also.names {
+            if book.find(&also.provider, name).is_some() {
+                bail!("{}/{name} is a name already", also.provider);
+            }
+            book.models[number].names.push(name.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Ends rows that nobody vouches for any longer and refuses two rows that say different things of the same calls.
+fn finish(book: &mut Book) -> anyhow::Result<()> {
+    for model in &mut book.models {
+        bound(model);
+        let mut seen = HashSet::new();
+        for row in &model.rows {
+            if !seen.insert((row.conditions(), row.from.clone())) {
+                bail!("{}/{} has two rows of the same conditions from {:?}", model.provider, model.name, row.from);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Adds batch rows at half of every rate to models whose batch price is stated as a discount only.
 fn halves(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
     for half in &decisions.halves {
@@ -333,12 +369,13 @@ fn halves(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
                 bail!("{}/{name} has a batch price already", half.provider);
             }
             let halved = |rates: &Rates| -> anyhow::Result<Rates> {
-                let half = |rate: &tokenbook::price::Rate| {
+                let half = |rate: &Option<tokenbook::price::Rate>| {
+                    let Some(rate) = rate else { return Ok(None) };
                     let pico = rate.pico_per_token();
                     if !pico.is_multiple_of(2) {
                         bail!("half of {rate} is too fine");
                     }
-                    Ok(tokenbook::price::Rate::from_pico_per_token(pico / 2)?)
+                    Ok(Some(tokenbook::price::Rate::from_pico_per_token(pico / 2)?))
                 };
                 rates.iter().map(|(kind, rate)| Ok((*kind, half(rate)?))).collect()
             };
@@ -355,6 +392,22 @@ fn halves(book: &mut Book, decisions: &Decisions) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ends a row of another tier or of batch where the standard price changes and nobody says what becomes of it.
+fn bound(model: &mut Model) {
+    let mut starts: Vec<String> =
+        model.rows.iter().filter(|row| row.is_standard()).filter_map(|row| row.from.clone()).collect();
+    starts.sort();
+    let rows = model.rows.clone();
+    for row in model.rows.iter_mut().filter(|row| (row.service_tier.is_some() || row.batch) && row.until.is_none()) {
+        let next = starts.iter().find(|start| row.from.as_ref().is_none_or(|from| *start > from));
+        let Some(next) = next else { continue };
+        let follows = |other: &Row| other.conditions() == row.conditions() && other.from.as_ref() == Some(next);
+        if !rows.iter().any(follows) {
+            row.until = Some(next.clone());
+        }
+    }
 }
 
 fn fees(book: &mut Book, decisions: &Decisions) {

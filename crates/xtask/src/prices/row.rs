@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
 use tokenbook::price::Rate;
 
-/// Rates by kind.
-pub(super) type Rates = BTreeMap<&'static str, Rate>;
+/// Rates by kind; none where the source has a price in other conditions but none in these.
+pub(super) type Rates = BTreeMap<&'static str, Option<Rate>>;
 
 /// Reads dollars per million tokens; digits that binary floats left behind are taken off.
 ///
@@ -100,6 +100,37 @@ impl Row {
             && self.regions == other.regions
     }
 
+    /// Drops the rates of kinds that cost what their parent costs at every level: falling back says the same and stays
+    /// right where another row changes the parent only.
+    pub(super) fn simplify(&mut self) {
+        const PARENTS: [(&str, &str); 6] = [
+            ("reasoning_tokens", "output_tokens"),
+            ("output_audio_tokens", "output_tokens"),
+            ("output_image_tokens", "output_tokens"),
+            ("input_audio_tokens", "input_tokens"),
+            ("input_image_tokens", "input_tokens"),
+            ("input_video_tokens", "input_tokens"),
+        ];
+        for (kind, parent) in PARENTS {
+            let redundant = |rates: &Rates| rates.get(kind).is_none_or(|rate| Some(rate) == rates.get(parent));
+            if redundant(&self.rates) && self.above.values().all(|(_, rates)| redundant(rates)) {
+                self.rates.remove(kind);
+                for (_, rates) in self.above.values_mut() {
+                    rates.remove(kind);
+                }
+            }
+        }
+    }
+
+    /// States that above a threshold there is no price for the kinds that have one below it and none is given above.
+    pub(super) fn leave_open(&mut self) {
+        for (_, rates) in self.above.values_mut() {
+            for kind in self.rates.keys() {
+                rates.entry(kind).or_insert(None);
+            }
+        }
+    }
+
     pub(super) fn is_standard(&self) -> bool {
         self.service_tier.is_none() && !self.batch && self.region.is_none() && self.window.is_none()
     }
@@ -174,7 +205,7 @@ fn rates_to_json(rates: &Rates) -> Value {
     let mut map = Map::new();
     for kind in tokenbook::TokenKind::ALL {
         if let Some(rate) = rates.get(kind.name()) {
-            map.insert(kind.name().to_owned(), rate.to_string().into());
+            map.insert(kind.name().to_owned(), rate.map_or(Value::Null, |rate| rate.to_string().into()));
         }
     }
     Value::Object(map)
@@ -185,7 +216,7 @@ fn rates_from_json(value: &Value) -> anyhow::Result<Rates> {
     for (name, rate) in value.as_object().context("rates")? {
         let kind = tokenbook::TokenKind::from_name(name).with_context(|| format!("unknown kind {name}"))?;
         let text = rate.as_str().map_or_else(|| rate.to_string(), str::to_owned);
-        rates.insert(kind.name(), Rate::parse_per_mtok(&text)?);
+        rates.insert(kind.name(), if rate.is_null() { None } else { Some(Rate::parse_per_mtok(&text)?) });
     }
     Ok(rates)
 }
