@@ -47,14 +47,6 @@ mod stop;
 mod stream;
 mod tree;
 
-pub use ai_sdk::INPUT_INCLUDES_CACHE as AI_SDK_INPUT_INCLUDES_CACHE;
-pub use anthropic::INPUT_INCLUDES_CACHE as ANTHROPIC_INPUT_INCLUDES_CACHE;
-pub use bedrock::INPUT_INCLUDES_CACHE as BEDROCK_CONVERSE_INPUT_INCLUDES_CACHE;
-pub use cohere::INPUT_INCLUDES_CACHE as COHERE_INPUT_INCLUDES_CACHE;
-pub use google::INPUT_INCLUDES_CACHE as GOOGLE_INPUT_INCLUDES_CACHE;
-pub use ollama::INPUT_INCLUDES_CACHE as OLLAMA_INPUT_INCLUDES_CACHE;
-pub use openai_chat::INPUT_INCLUDES_CACHE as OPENAI_CHAT_INPUT_INCLUDES_CACHE;
-pub use openai_responses::INPUT_INCLUDES_CACHE as OPENAI_RESPONSES_INPUT_INCLUDES_CACHE;
 pub use stop::StopKind;
 pub use stream::{Progress, StreamExtractor};
 
@@ -62,7 +54,6 @@ pub use stream::{Progress, StreamExtractor};
 ///
 /// In JSON, what is unknown is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Extraction {
     /// The wire format that it was read by.
@@ -224,24 +215,8 @@ impl Serialize for Measured {
     }
 }
 
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Measured {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        Usage::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        generator.subschema_for::<Usage>()
-    }
-}
-
 /// A call inside a call: a compaction, an advisor, an attempt of another model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Iteration {
     /// The provider's word for it: `message`, `compaction`, `advisor_message`, `fallback_message`.
@@ -257,7 +232,6 @@ pub struct Iteration {
 
 /// Something odd about a response that makes no number wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {
@@ -306,12 +280,36 @@ pub fn extract(api: Api, body: &str) -> Result<Extraction> {
 ///
 /// As [`extract`], and when `events` is no list.
 pub fn extract_events(api: Api, events: &str) -> Result<Extraction> {
-    let events: Vec<&RawValue> = json::parse(events).map_err(|error| error.context("events: expected a list"))?;
+    if !events.trim_start().starts_with('[') {
+        return Err(Error::invalid("events: expected a list of objects"));
+    }
+    let events: Vec<&RawValue> = json::parse(events).map_err(|error| error.context("events"))?;
     let mut stream = StreamExtractor::new(api);
     for event in events {
         stream.push_event(event.get())?;
     }
     stream.finish()
+}
+
+/// Whether the number that a provider calls its input includes what was read from and written to a cache.
+///
+/// Each adapter states it with its source. [`Usage`] is disjoint in any case; this is for those who read `raw`.
+pub const fn input_includes_cache(api: Api) -> bool {
+    match api {
+        Api::AnthropicMessages
+        | Api::AnthropicCountTokens
+        | Api::BedrockInvokeAnthropic
+        | Api::VertexRawPredictAnthropic => anthropic::INPUT_INCLUDES_CACHE,
+        Api::OpenaiChat | Api::OpenaiCompletions | Api::OpenaiEmbeddings | Api::MistralChat => {
+            openai_chat::INPUT_INCLUDES_CACHE
+        }
+        Api::OpenaiResponses | Api::OpenaiInputTokens => openai_responses::INPUT_INCLUDES_CACHE,
+        Api::GoogleGenerateContent | Api::GoogleCountTokens => google::INPUT_INCLUDES_CACHE,
+        Api::BedrockConverse | Api::BedrockCountTokens => bedrock::INPUT_INCLUDES_CACHE,
+        Api::CohereChat => cohere::INPUT_INCLUDES_CACHE,
+        Api::OllamaChat => ollama::INPUT_INCLUDES_CACHE,
+        Api::AiSdk => ai_sdk::INPUT_INCLUDES_CACHE,
+    }
 }
 
 /// What an adapter read out of a usage object.

@@ -1,7 +1,9 @@
 //! What providers mean by their numbers, one test a quirk; the wrong readings are other tools', seen in the wild.
 
 use serde_json::{Value, json};
-use tokenbook::extract::{Extraction, StopKind, StreamExtractor, Warning, extract, extract_events};
+use tokenbook::extract::{
+    Extraction, StopKind, StreamExtractor, Warning, extract, extract_events, input_includes_cache,
+};
 use tokenbook::{Api, Count, ErrorCode, TokenKind};
 
 fn chat(usage: &Value) -> tokenbook::Result<Extraction> {
@@ -42,6 +44,16 @@ fn anthropics_input_leaves_the_cache_out_and_no_fresh_token_is_lost() {
         messages(&json!({"input_tokens": 5, "cache_read_input_tokens": 128_955, "output_tokens": 20})).expect("a body");
     assert_eq!(totals(&read), (128_960, 20));
     assert_eq!(kind(&read, TokenKind::Input), 5);
+}
+
+#[test]
+fn who_includes_the_cache_in_its_input_is_stated() {
+    let exclusive =
+        [Api::AnthropicMessages, Api::BedrockInvokeAnthropic, Api::VertexRawPredictAnthropic, Api::BedrockConverse];
+    assert!(exclusive.into_iter().all(|api| !input_includes_cache(api)));
+    let inclusive =
+        [Api::OpenaiChat, Api::OpenaiResponses, Api::GoogleGenerateContent, Api::MistralChat, Api::CohereChat];
+    assert!(inclusive.into_iter().all(input_includes_cache));
 }
 
 #[test]
@@ -287,7 +299,7 @@ fn anthropics_message_delta_revises_the_start() {
         {"type": "content_block_start", "index": 0, "content_block": {"type": "server_tool_use", "name": "web_search"}},
         {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "name": "get_weather"}},
         {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{\"é\":1}"}},
-        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"input_tokens": 900, "cache_read_input_tokens": null, "output_tokens": 80, "server_tool_use": {"web_search_requests": 2}}},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"input_tokens": 900, "cache_read_input_tokens": null, "cache_creation_input_tokens": 0, "output_tokens": 80, "server_tool_use": {"web_search_requests": 2}}},
         {"type": "message_stop"},
     ]);
     let read = extract_events(Api::AnthropicMessages, &events.to_string()).expect("a stream");

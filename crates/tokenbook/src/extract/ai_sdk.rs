@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::quantity::Count;
 
 /// The AI SDK's `inputTokens` includes the cache, except version 5 with Anthropic.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Outcome {
     finish_reason: Reason<'a> = "finishReason",

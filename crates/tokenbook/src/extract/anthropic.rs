@@ -17,7 +17,7 @@ use crate::quantity::Count;
 use crate::usage::{Side, TokenKind, Usage};
 
 /// Anthropic's `input_tokens` is what was neither read from nor written to a cache.
-pub const INPUT_INCLUDES_CACHE: bool = false;
+pub(super) const INPUT_INCLUDES_CACHE: bool = false;
 
 pick! { Message {
     kind: Text<'a> = "type",

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::usage::{Side, TokenKind};
 
 /// Converse's `inputTokens` is what was neither read from nor written to a cache.
-pub const INPUT_INCLUDES_CACHE: bool = false;
+pub(super) const INPUT_INCLUDES_CACHE: bool = false;
 
 pick! { Response {
     output: Maybe<Output<'a>> = "output",

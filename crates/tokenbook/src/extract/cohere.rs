@@ -15,7 +15,7 @@ use crate::quantity::Count;
 use crate::usage::{Side, TokenKind, Usage};
 
 /// Cohere's `tokens.input_tokens` includes what was read from a cache.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
     id: Text<'a> = "id",

@@ -195,7 +195,7 @@ impl Draft {
         }
     }
 
-    /// Lays a usage object over the one that is there: its fields replace those, nulls say nothing.
+    /// Lays a usage object over the one that is there: its fields replace those, nulls and zeros say nothing.
     pub(super) fn merge_usage(&mut self, raw: Option<&str>) -> Result<()> {
         let (Some(raw), Some(first)) = (raw, &self.usage) else {
             self.take_usage(raw);
@@ -204,7 +204,8 @@ impl Draft {
         let mut fields = fields(first)?;
         for (key, value) in self::fields(raw)? {
             match fields.iter_mut().find(|(name, _)| *name == key) {
-                Some((_, old)) if value != "null" => *old = value,
+                // Numbers only grow; a proxy that fills in zeros says nothing.
+                Some((_, old)) if value != "null" && value != "0" => *old = value,
                 Some(_) => {}
                 None => fields.push((key, value)),
             }

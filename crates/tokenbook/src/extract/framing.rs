@@ -62,7 +62,7 @@ pub(super) struct Lines {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
-    name: Option<String>,
+    name: Vec<u8>,
     after_return: bool,
 }
 
@@ -110,18 +110,21 @@ impl Lines {
                 self.data.extend_from_slice(value);
                 self.has_data = true;
             }
-            b"event" => self.name = Some(String::from_utf8_lossy(value).into_owned()),
+            b"event" => {
+                self.name.clear();
+                self.name.extend_from_slice(value);
+            }
             _ => {}
         }
     }
 
     fn dispatch(&mut self, sink: &mut impl Sink) {
         if self.has_data {
-            sink.event(self.name.as_deref(), &self.data);
+            sink.event(std::str::from_utf8(&self.name).ok(), &self.data);
         }
         self.data.clear();
         self.has_data = false;
-        self.name = None;
+        self.name.clear();
     }
 
     fn end(&mut self, sink: &mut impl Sink) {

@@ -18,7 +18,7 @@ use crate::quantity::Count;
 use crate::usage::Side;
 
 /// Google's `promptTokenCount` includes what was read from a cache.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
     id: Text<'a> = "responseId",

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::usage::{Side, TokenKind};
 
 /// Ollama's `prompt_eval_count` is the whole prompt; it tells no cache apart.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
     model: Text<'a> = "model",

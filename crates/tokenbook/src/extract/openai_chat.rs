@@ -26,7 +26,7 @@ use crate::quantity::Count;
 use crate::usage::{Side, TokenKind};
 
 /// OpenAI's `prompt_tokens` includes what was read from and written to a cache.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
     id: Text<'a> = "id",

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::quantity::Count;
 
 /// The Responses API's `input_tokens` includes what was read from and written to a cache.
-pub const INPUT_INCLUDES_CACHE: bool = true;
+pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
     id: Text<'a> = "id",

@@ -45,20 +45,6 @@ impl StopKind {
         }
     }
 
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::End,
-        Self::MaxTokens,
-        Self::ContextWindow,
-        Self::StopSequence,
-        Self::ToolUse,
-        Self::ContentFilter,
-        Self::Refusal,
-        Self::Pause,
-        Self::Error,
-        Self::Other,
-    ];
-
     /// Whether the answer was cut off by a limit on tokens.
     pub const fn is_truncation(self) -> bool {
         matches!(self, Self::MaxTokens | Self::ContextWindow)
@@ -126,18 +112,6 @@ impl StopKind {
             | "no_image" => Self::Error,
             _ => Self::Other,
         }
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for StopKind {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "StopKind".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names = Self::ALL.map(Self::name);
-        schemars::json_schema!({"type": "string", "enum": names, "description": "Why the model stopped, normalised over all providers."})
     }
 }
 
