@@ -1,7 +1,10 @@
 //! What a call cost: an exact amount with its lines, or the reason why there is none.
 
+mod batch;
+
 use serde::Serialize;
 
+pub use self::batch::{BatchCost, CostBatch, cost_batch};
 use crate::error::Result;
 use crate::money::Usd;
 use crate::price::{Catalog, Charge, Found, Price, PriceQuery, Unpriced};
@@ -22,6 +25,7 @@ pub struct CostQuery<'a> {
 
 /// What a call cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Cost {
     /// Computed from a price row.
@@ -37,6 +41,7 @@ pub enum Cost {
 
 /// A cost computed from a price row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Priced {
     /// The sum of the lines, exact.
     pub total_usd: Usd,
@@ -48,6 +53,7 @@ pub struct Priced {
 
 /// One line of a cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Line {
     /// Tokens of one kind.
@@ -88,6 +94,7 @@ impl Line {
 
 /// The price row that a cost was computed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceUsed {
     /// The model's own name in the catalog.
     pub model: String,
@@ -213,7 +220,7 @@ impl Price<'_> {
             windowed: self.windowed(),
             above_tokens: self.above(usage)?.map(|(tokens, _)| tokens),
             source: self.source().map(str::to_owned),
-            page: self.page().map(str::to_owned),
+            page: self.page(),
             catalog_version: self.catalog_version(),
         };
         Ok(Cost::Priced(Box::new(Priced { total_usd, lines, price })))
@@ -222,6 +229,7 @@ impl Price<'_> {
 
 /// The costs of several calls, added up without hiding those that have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostSum {
     /// The sum of what is known.
     pub total_usd: Usd,

@@ -16,10 +16,10 @@ mod resolve;
 mod row;
 mod window;
 
-pub use catalog::{Catalog, Model, PriceRow};
+pub use catalog::{Catalog, Model, PriceAbove, PriceRow};
 pub use lookup::Matched;
 pub use rate::{Multiplier, Rate, Rates};
-pub use resolve::{Found, Price, PriceQuery, Reason, Unpriced};
+pub use resolve::{Found, Price, PriceQuery, Prices, Reason, Unpriced};
 pub use row::{Counts, Tiering};
 pub use window::Window;
 

@@ -98,20 +98,39 @@ pub(super) struct Layer {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) provider: u16,
-    pub(super) name: Box<str>,
-    pub(super) names: Box<[Box<str>]>,
-    pub(super) page: Option<Box<str>>,
+    /// The number of its own name in the layer's index; its other names follow it.
+    name: u32,
+    /// Where the page's address stands in the text, with its quotes.
+    page: Option<Range<usize>>,
     rows: Range<usize>,
     read: OnceLock<Result<Box<[Row]>>>,
 }
 
 impl Layer {
+    /// A model's own name.
+    pub(super) fn name(&self, entry: &Entry) -> &str {
+        self.index.name(entry.name)
+    }
+
+    /// A model's other names.
+    fn names(&self, entry: &Entry) -> impl Iterator<Item = &str> {
+        let model = self.index.value(entry.name);
+        (entry.name + 1..self.index.len())
+            .take_while(move |name| self.index.value(*name) == model)
+            .map(|name| self.index.name(name))
+    }
+
+    /// The provider's page with a model's price.
+    pub(super) fn page(&self, entry: &Entry) -> Option<String> {
+        entry.page.clone().and_then(|page| serde_json::from_str(&self.text[page]).ok())
+    }
+
     /// The rows of a model.
     pub(super) fn rows<'a>(&'a self, entry: &'a Entry) -> Result<&'a [Row]> {
         let read = || {
             let written: Vec<Written> = serde_json::from_str(&self.text[entry.rows.clone()])
-                .map_err(|error| Error::invalid(format!("prices of {}: {error}", entry.name)))?;
-            written.into_iter().map(|row| Row::new(row).map_err(|error| error.context(&entry.name))).collect()
+                .map_err(|error| Error::invalid(format!("prices of {}: {error}", self.name(entry))))?;
+            written.into_iter().map(|row| Row::new(row).map_err(|error| error.context(self.name(entry)))).collect()
         };
         match entry.read.get_or_init(read) {
             Ok(rows) => Ok(rows),
@@ -148,10 +167,10 @@ struct Head<'a> {
     provider: Cow<'a, str>,
     #[serde(borrow)]
     model: Cow<'a, str>,
-    #[serde(default)]
-    names: Vec<Box<str>>,
-    #[serde(default)]
-    page: Option<Box<str>>,
+    #[serde(borrow, default)]
+    names: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    page: Option<&'a RawValue>,
     #[serde(borrow)]
     rows: &'a RawValue,
 }
@@ -239,18 +258,20 @@ impl Catalog {
                     prices_like: Vec::new(),
                 }),
             };
-            index.insert(&head.model, number);
+            let name = index.insert(&head.model, number);
             for name in &head.names {
                 index.insert(name, number);
             }
-            // The raw value is a slice of `text`, so its place is the distance between their starts.
-            let start = head.rows.get().as_ptr() as usize - text.as_ptr() as usize;
+            // A raw value is a slice of `text`, so its place is the distance between their starts.
+            let place = |raw: &RawValue| {
+                let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+                start..start + raw.get().len()
+            };
             models.push(Entry {
                 provider,
-                name: head.model.into(),
-                names: head.names.into(),
-                page: head.page,
-                rows: start..start + head.rows.get().len(),
+                name,
+                page: head.page.map(place),
+                rows: place(head.rows),
                 read: OnceLock::new(),
             });
         }
@@ -316,9 +337,9 @@ impl Catalog {
         let rows = layer.rows(entry).map_err(|error| Error::new(ErrorCode::CorruptData, error.message()))?;
         Ok(Model {
             provider: self.providers.list[usize::from(entry.provider)].id.clone(),
-            model: entry.name.to_string(),
-            names: entry.names.iter().map(ToString::to_string).collect(),
-            page: entry.page.as_deref().map(str::to_owned),
+            model: layer.name(entry).to_owned(),
+            names: layer.names(entry).map(str::to_owned).collect(),
+            page: layer.page(entry),
             rows: rows.iter().map(PriceRow::new).collect(),
         })
     }
@@ -326,6 +347,7 @@ impl Catalog {
 
 /// A model at a provider with all its price rows, for people to look at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Model {
     /// Who bills.
     pub provider: String,
@@ -343,6 +365,7 @@ pub struct Model {
 
 /// A price row, for people to look at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceRow {
     /// First instant.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -383,6 +406,7 @@ pub struct PriceRow {
 
 /// The rates above a context threshold, for people to look at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceAbove {
     /// The threshold.
     pub tokens: u64,

@@ -8,6 +8,7 @@ use super::catalog::{Catalog, Entry, Layer};
 
 /// The rule by which a name was found. There are no others: a name is never matched because it looks like another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Matched {
     /// The name stands in the catalog, in any case of letters.
@@ -21,6 +22,7 @@ pub enum Matched {
 }
 
 /// A model that was found.
+#[derive(Debug, Clone)]
 pub(super) struct Match<'c> {
     /// In the newest layer that names it.
     pub(super) newest: (&'c Layer, &'c Entry),

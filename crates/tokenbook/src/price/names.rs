@@ -6,55 +6,95 @@ pub(super) struct Index {
     /// Position in `entries` plus 1, or 0 where the slot is free; a power of two long.
     slots: Vec<u32>,
     entries: Vec<Entry>,
+    /// All names behind one another.
+    names: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Entry {
-    name: Box<str>,
+    start: u32,
+    length: u32,
     value: u32,
     /// Position plus 1 of the next entry of the same name, or 0.
     next: u32,
 }
 
-/// FNV-1a over the lower-cased bytes: names are short, and the index is built from our own files, not from attackers'.
+/// Multiplies eight bytes at a time, with the bit that tells the cases of letters apart set in all of them. Names are
+/// short, and the index is built from our own files, not from attackers'.
 fn hash(name: &str) -> usize {
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
-    let hash = name.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fold);
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    let mix = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word | LOWER) * u128::from(ODD);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are used")]
+        let folded = product as u64 ^ (product >> 64) as u64;
+        folded
+    };
+    let (words, rest) = name.as_bytes().as_chunks::<8>();
+    let hash = words.iter().fold(name.len() as u64, |hash, word| mix(hash.rotate_left(7), u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     #[expect(clippy::cast_possible_truncation, reason = "a hash may lose bits")]
-    let hash = (hash ^ (hash >> 32)) as usize;
+    let hash = mix(hash.rotate_left(7), rest) as usize;
     hash
 }
 
 impl Index {
     pub(super) fn with_capacity(names: usize) -> Self {
-        Self { slots: vec![0; (names * 2).next_power_of_two().max(8)], entries: Vec::with_capacity(names) }
+        Self {
+            slots: vec![0; (names * 2).next_power_of_two().max(8)],
+            entries: Vec::with_capacity(names),
+            names: String::with_capacity(names * 32),
+        }
     }
 
-    /// Adds a value under a name; several values of one name keep the order they were added in.
-    pub(super) fn insert(&mut self, name: &str, value: u32) {
+    /// Adds a value under a name; several values of one name keep the order they were added in. Gives the entry's
+    /// number.
+    pub(super) fn insert(&mut self, name: &str, value: u32) -> u32 {
         if (self.entries.len() + 1) * 2 > self.slots.len() {
             let mut larger = Self::with_capacity(self.slots.len().max(8));
-            for entry in std::mem::take(&mut self.entries) {
-                larger.push(entry.name, entry.value);
+            for (name, value) in self.iter() {
+                larger.push(name, value);
             }
             *self = larger;
         }
-        self.push(name.into(), value);
+        self.push(name, value)
     }
 
-    fn push(&mut self, name: Box<str>, value: u32) {
-        let position = u32::try_from(self.entries.len() + 1).expect("a catalog has fewer than 2³² names");
-        match self.slot(&name) {
+    fn push(&mut self, name: &str, value: u32) -> u32 {
+        const LIMIT: &str = "a catalog is smaller than 4 GiB";
+        let number = u32::try_from(self.entries.len()).expect(LIMIT);
+        match self.slot(name) {
             Ok(head) => {
                 let mut last = head;
                 while self.entries[last].next != 0 {
                     last = self.entries[last].next as usize - 1;
                 }
-                self.entries[last].next = position;
+                self.entries[last].next = number + 1;
             }
-            Err(free) => self.slots[free] = position,
+            Err(free) => self.slots[free] = number + 1,
         }
-        self.entries.push(Entry { name, value, next: 0 });
+        let start = u32::try_from(self.names.len()).expect(LIMIT);
+        let length = u32::try_from(name.len()).expect(LIMIT);
+        self.names.push_str(name);
+        self.entries.push(Entry { start, length, value, next: 0 });
+        number
+    }
+
+    /// The name of an entry.
+    pub(super) fn name(&self, number: u32) -> &str {
+        let entry = self.entries[number as usize];
+        &self.names[entry.start as usize..][..entry.length as usize]
+    }
+
+    /// The value of an entry.
+    pub(super) fn value(&self, number: u32) -> u32 {
+        self.entries[number as usize].value
+    }
+
+    /// The number of entries.
+    #[expect(clippy::cast_possible_truncation, reason = "checked in `push`")]
+    pub(super) const fn len(&self) -> u32 {
+        self.entries.len() as u32
     }
 
     /// The first entry of a name, or the free slot where it belongs.
@@ -65,9 +105,9 @@ impl Index {
             match self.slots[slot] {
                 0 => return Err(slot),
                 taken => {
-                    let entry = taken as usize - 1;
-                    if self.entries[entry].name.eq_ignore_ascii_case(name) {
-                        return Ok(entry);
+                    let known = self.name(taken - 1);
+                    if known == name || known.eq_ignore_ascii_case(name) {
+                        return Ok(taken as usize - 1);
                     }
                 }
             }
@@ -79,7 +119,7 @@ impl Index {
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = u32> {
         let mut next = if self.slots.is_empty() { None } else { self.slot(name).ok() };
         std::iter::from_fn(move || {
-            let entry = &self.entries[next?];
+            let entry = self.entries[next?];
             next = (entry.next != 0).then(|| entry.next as usize - 1);
             Some(entry.value)
         })
@@ -87,7 +127,7 @@ impl Index {
 
     /// Every name with its value, in the order they were added.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.entries.iter().map(|entry| (&*entry.name, entry.value))
+        (0..).zip(&self.entries).map(|(number, entry)| (self.name(number), entry.value))
     }
 }
 

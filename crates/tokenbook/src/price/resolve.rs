@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::catalog::{Catalog, Entry};
+use super::catalog::{Catalog, Entry, Layer};
 use super::lookup::{Match, Matched, Search};
 use super::rate::{Multiplier, Rate};
 use super::row::{Above, Level, Row, Tiering};
@@ -49,6 +49,7 @@ pub enum Found<'c> {
 
 /// Why there is no price. The names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -72,6 +73,7 @@ pub enum Reason {
 
 /// Why a call has no price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unpriced {
     /// The reason, for programs.
     pub reason: Reason,
@@ -105,6 +107,7 @@ impl Unpriced {
 #[derive(Debug, Clone, Copy)]
 pub struct Price<'c> {
     catalog: &'c Catalog,
+    layer: &'c Layer,
     entry: &'c Entry,
     row: &'c Row,
     matched: Matched,
@@ -141,7 +144,7 @@ impl Charge {
 impl<'c> Price<'c> {
     /// The model's own name in the catalog.
     pub fn model(&self) -> &'c str {
-        &self.entry.name
+        self.layer.name(self.entry)
     }
 
     /// The provider whose list has the price.
@@ -170,8 +173,8 @@ impl<'c> Price<'c> {
     }
 
     /// The provider's page with the price.
-    pub fn page(&self) -> Option<&'c str> {
-        self.entry.page.as_deref()
+    pub fn page(&self) -> Option<String> {
+        self.layer.page(self.entry)
     }
 
     /// The day on which the row entered the catalog.
@@ -309,19 +312,50 @@ impl<'c> Price<'c> {
         Ok(Ok(charges))
     }
 
-    fn no_rate(&self, what: &str) -> Unpriced {
+    pub(crate) fn no_rate(&self, what: &str) -> Unpriced {
         let message = format!("{}/{} has no price for {what}", self.provider(), self.model());
         Unpriced::new(Reason::NoRate, message)
     }
 }
 
-/// A query whose tier and region are in the catalog's own words.
-struct Terms<'q> {
-    at: Timestamp,
+/// Tier, batch and region in the catalog's own words.
+#[derive(Debug, Clone, Copy)]
+struct Terms<'c> {
     /// None is the standard tier.
-    service_tier: Option<&'q str>,
+    service_tier: Option<&'c str>,
     batch: bool,
-    region: Option<&'q str>,
+    region: Option<&'c str>,
+}
+
+/// All prices of one model under given terms, for any instant: the model is looked up once.
+#[derive(Debug, Clone)]
+pub struct Prices<'c> {
+    catalog: &'c Catalog,
+    found: std::result::Result<Match<'c>, Unpriced>,
+    terms: Terms<'c>,
+}
+
+impl<'c> Prices<'c> {
+    /// The price that holds at an instant.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when a row of the catalog can't be read.
+    pub fn at(&self, at: Timestamp) -> Result<Found<'c>> {
+        let found = match &self.found {
+            Ok(found) => found,
+            Err(unpriced) => return Ok(Found::Unpriced(unpriced.clone())),
+        };
+        self.catalog.select(found, self.terms, at)
+    }
+
+    /// The price that holds at an instant, or none; says why not only in [`at`](Self::at), which allocates.
+    pub(crate) fn price_at(&self, at: Timestamp) -> Result<Option<Price<'c>>> {
+        match &self.found {
+            Ok(found) => Ok(self.catalog.row(found, self.terms, at)?.ok()),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 impl Catalog {
@@ -332,34 +366,87 @@ impl Catalog {
     /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) for a service tier or region that the catalog
     /// doesn't know: a misspelt one must not be billed as standard.
     pub fn price<'c>(&'c self, query: &PriceQuery<'_>) -> Result<Found<'c>> {
-        let (service_tier, batch) = self.service_tier(query)?;
-        let region = self.region(query)?;
-        let terms = Terms { at: query.at, service_tier, batch, region };
-        let provider = match query.provider {
-            None => None,
-            Some(name) => match self.providers.find(name) {
-                Some(provider) => Some(provider),
-                None => return Ok(Found::Unpriced(self.unknown_provider(name))),
-            },
-        };
-        let model = &*super::lookup::decoded(query.model);
-        let found = match provider {
-            Some(provider) => self.find_at(provider, model),
-            None => match self.find_anywhere(model) {
-                Search::Found(found) => Some(found),
-                Search::Nothing => None,
-                Search::Several(providers) => {
-                    return Ok(Found::Unpriced(self.ambiguous(model, &providers)));
-                }
-            },
-        };
-        match found {
-            Some(found) => self.select(&found, &terms),
-            None => Ok(Found::Unpriced(self.unknown_model(provider, model))),
+        let terms = self.terms(query)?;
+        match self.find(query) {
+            Ok(found) => self.select(&found, terms, query.at),
+            Err(unpriced) => Ok(Found::Unpriced(unpriced)),
         }
     }
 
-    fn service_tier(&self, query: &PriceQuery<'_>) -> Result<(Option<&str>, bool)> {
+    /// Finds a model's prices under the terms of a query, for any instant; the query's own instant isn't read.
+    ///
+    /// # Errors
+    ///
+    /// As [`price`](Self::price).
+    pub fn prices<'c>(&'c self, query: &PriceQuery<'_>) -> Result<Prices<'c>> {
+        Ok(Prices { catalog: self, terms: self.terms(query)?, found: self.find(query) })
+    }
+
+    fn terms<'c>(&'c self, query: &PriceQuery<'_>) -> Result<Terms<'c>> {
+        let (service_tier, batch) = self.service_tier(query)?;
+        Ok(Terms { service_tier, batch, region: self.region(query)? })
+    }
+
+    fn select<'c>(&'c self, found: &Match<'c>, terms: Terms<'c>, at: Timestamp) -> Result<Found<'c>> {
+        Ok(match self.row(found, terms, at)? {
+            Ok(price) => Found::Price(price),
+            Err(reason) => Found::Unpriced(self.without(found, reason, terms, at)),
+        })
+    }
+
+    fn row<'c>(
+        &'c self,
+        found: &Match<'c>,
+        terms: Terms<'c>,
+        at: Timestamp,
+    ) -> Result<std::result::Result<Price<'c>, Reason>> {
+        let mut reason = Reason::NoPriceAtDate;
+        for (layer, entry) in std::iter::once(&found.newest).chain(&found.older) {
+            match best(layer.rows(entry)?, terms, at) {
+                Ok(row) => {
+                    let region = terms.region.filter(|_| row.region.is_none());
+                    let multiplier = region.and_then(|region| row.regions.get_key_value(region));
+                    let multiplier = multiplier.map(|(region, factor)| (region.as_str(), *factor));
+                    return Ok(Ok(Price { catalog: self, layer, entry, row, matched: found.matched, multiplier }));
+                }
+                Err(why) => reason = why,
+            }
+        }
+        Ok(Err(reason))
+    }
+
+    /// Why a model that was found has no price under these terms.
+    #[cold]
+    fn without(&self, found: &Match<'_>, reason: Reason, terms: Terms<'_>, at: Timestamp) -> Unpriced {
+        let (layer, entry) = found.newest;
+        let name = format!("{}/{}", self.providers.list[usize::from(entry.provider)].id, layer.name(entry));
+        let message = match reason {
+            Reason::NoPriceForBatch => format!("{name} has no batch price"),
+            Reason::NoPriceForServiceTier => {
+                format!("{name} has no price in the service tier {:?}", terms.service_tier.unwrap_or("standard"))
+            }
+            Reason::NoPriceForRegion => {
+                format!("{name} has no price in the region {:?}", terms.region.unwrap_or("of the call"))
+            }
+            _ => format!("{name} has no price at {at}"),
+        };
+        Unpriced::new(reason, message)
+    }
+
+    fn find<'c>(&'c self, query: &PriceQuery<'_>) -> std::result::Result<Match<'c>, Unpriced> {
+        let model = &*super::lookup::decoded(query.model);
+        if let Some(name) = query.provider {
+            let provider = self.providers.find(name).ok_or_else(|| self.unknown_provider(name))?;
+            return self.find_at(provider, model).ok_or_else(|| self.unknown_model(Some(provider), model));
+        }
+        match self.find_anywhere(model) {
+            Search::Found(found) => Ok(found),
+            Search::Nothing => Err(self.unknown_model(None, model)),
+            Search::Several(providers) => Err(self.ambiguous(model, &providers)),
+        }
+    }
+
+    fn service_tier<'c>(&'c self, query: &PriceQuery<'_>) -> Result<(Option<&'c str>, bool)> {
         let Some(name) = query.service_tier else { return Ok((None, query.batch)) };
         let known = self.service_tiers.get(&*lower(name)).ok_or_else(|| {
             let known: Vec<&str> = self.service_tiers.keys().map(String::as_str).collect();
@@ -373,7 +460,7 @@ impl Catalog {
         })
     }
 
-    fn region(&self, query: &PriceQuery<'_>) -> Result<Option<&str>> {
+    fn region<'c>(&'c self, query: &PriceQuery<'_>) -> Result<Option<&'c str>> {
         let Some(name) = query.region else { return Ok(None) };
         match self.regions.get(&*lower(name)) {
             Some(region) => Ok(Some(region)),
@@ -384,36 +471,7 @@ impl Catalog {
         }
     }
 
-    fn select<'c>(&'c self, found: &Match<'c>, terms: &Terms<'_>) -> Result<Found<'c>> {
-        let mut reason = Reason::NoPriceAtDate;
-        for (layer, entry) in std::iter::once(&found.newest).chain(&found.older) {
-            let rows = layer.rows(entry)?;
-            match best(rows, terms) {
-                Ok(row) => {
-                    let multiplier = terms
-                        .region
-                        .filter(|_| row.region.is_none())
-                        .and_then(|region| row.regions.get_key_value(region));
-                    let multiplier = multiplier.map(|(region, factor)| (region.as_str(), *factor));
-                    return Ok(Found::Price(Price { catalog: self, entry, row, matched: found.matched, multiplier }));
-                }
-                Err(why) => reason = why,
-            }
-        }
-        let entry = found.newest.1;
-        let name = format!("{}/{}", self.providers.list[usize::from(entry.provider)].id, entry.name);
-        let tier = terms.service_tier.unwrap_or("standard");
-        let message = match reason {
-            Reason::NoPriceForBatch => format!("{name} has no batch price"),
-            Reason::NoPriceForServiceTier => format!("{name} has no price in the service tier {tier:?}"),
-            Reason::NoPriceForRegion => {
-                format!("{name} has no price in the region {:?}", terms.region.unwrap_or_default())
-            }
-            _ => format!("{name} has no price at {}", terms.at),
-        };
-        Ok(Found::Unpriced(Unpriced::new(reason, message)))
-    }
-
+    #[cold]
     fn unknown_model(&self, provider: Option<u16>, model: &str) -> Unpriced {
         let shown: String = model.chars().take(100).collect();
         let message = match provider {
@@ -425,6 +483,7 @@ impl Catalog {
         Unpriced { near: self.near(provider, model), ..Unpriced::new(Reason::UnknownModel, message) }
     }
 
+    #[cold]
     fn unknown_provider(&self, name: &str) -> Unpriced {
         let shown: String = name.chars().take(100).collect();
         let mut near: Vec<(usize, &str)> = self
@@ -440,6 +499,7 @@ impl Catalog {
         }
     }
 
+    #[cold]
     fn ambiguous(&self, model: &str, providers: &[u16]) -> Unpriced {
         let near: Vec<String> =
             providers.iter().map(|id| format!("{}/{model}", self.providers.list[usize::from(*id)].id)).collect();
@@ -449,7 +509,7 @@ impl Catalog {
 }
 
 /// The row that holds: of the region before of all regions, in a window before outside one, the latest `from`.
-fn best<'c>(rows: &'c [Row], terms: &Terms<'_>) -> std::result::Result<&'c Row, Reason> {
+fn best<'c>(rows: &'c [Row], terms: Terms<'_>, at: Timestamp) -> std::result::Result<&'c Row, Reason> {
     let mut best: Option<&Row> = None;
     // Why the rows seen so far don't hold: the reason that came closest wins.
     let mut reason = Reason::NoPriceForServiceTier;
@@ -471,7 +531,7 @@ fn best<'c>(rows: &'c [Row], terms: &Terms<'_>) -> std::result::Result<&'c Row, 
             continue;
         }
         reason = Reason::NoPriceAtDate;
-        if !row.dated(terms.at) || row.window.as_ref().is_some_and(|window| !window.contains(terms.at)) {
+        if !row.dated(at) || row.window.as_ref().is_some_and(|window| !window.contains(at)) {
             continue;
         }
         let rank = |row: &Row| (row.region.is_some(), row.window.is_some(), row.from);
