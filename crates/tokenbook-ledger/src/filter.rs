@@ -13,6 +13,7 @@ const MAX_VALUES: usize = 1_000;
 
 /// Which calls are meant: for each field that is given, those with one of its values. JSON takes one value or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// Calls of these agents.

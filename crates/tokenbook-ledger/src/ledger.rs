@@ -24,6 +24,7 @@ use crate::store::{io, sqlite};
 
 /// What "recorded" promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// A recorded call survives a power cut: each commit waits for the disk.
@@ -36,6 +37,7 @@ pub enum Durability {
 
 /// How the file is kept whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Journal {
     /// A write-ahead log: readers and the writer don't wait for each other. Needs a local disk.
@@ -47,6 +49,7 @@ pub enum Journal {
 
 /// How to open a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// What "recorded" promises.
@@ -75,6 +78,7 @@ impl Default for Options {
 
 /// What became of a recorded call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recorded {
     /// The call's id: its own, or one made of its content.
     pub id: String,
@@ -84,6 +88,7 @@ pub struct Recorded {
 
 /// Whether a recorded call was new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It was new and is now in the ledger.
@@ -509,6 +514,7 @@ impl Drop for Inner {
 
 /// Figures about a ledger's file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stats {
     /// Calls that are in the ledger.
     pub calls: u64,

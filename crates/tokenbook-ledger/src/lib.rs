@@ -25,5 +25,5 @@ pub use record::{
     Call, CallCost, MAX_LIST, MAX_METADATA, MAX_NAME_BYTES, MAX_NOTE_BYTES, MAX_PRICE_BYTES, Outcome, ToolTokens,
 };
 pub use report::{Group, Measures, Order, Report, ReportQuery, Row};
-pub use transfer::{ExportQuery, ImportFailure, Imported};
+pub use transfer::{ExportQuery, Format, ImportFailure, Imported};
 pub use verify::{Problem, ProblemKind, Verification};

@@ -14,6 +14,7 @@ pub const MAX_PAGE: usize = 10_000;
 
 /// Which calls to list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
     /// Calls made at this instant or later.
@@ -39,6 +40,7 @@ impl Default for ListQuery {
 
 /// Some calls, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Page {
     /// The calls.
     pub calls: Vec<Call>,

@@ -11,6 +11,7 @@ use crate::verify::{call_place, walk_chain};
 
 /// What pruning did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pruned {
     /// How many calls were removed.
     pub calls: u64,

@@ -29,6 +29,7 @@ impl Default for QueryLimits {
 
 /// The answer to a free question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueryResult {
     /// The names of the columns.
     pub columns: Vec<String>,
@@ -54,6 +55,21 @@ pub enum Value {
     Text(String),
     /// Binary.
     Blob(Vec<u8>),
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Value {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({})
+    }
 }
 
 impl Serialize for Value {

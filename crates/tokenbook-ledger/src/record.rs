@@ -29,6 +29,7 @@ pub const MAX_PRICE_BYTES: usize = 4_096;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// The provider's response id, or else the caller's own; scoped by `provider`. Without one, the content names the call.
@@ -129,6 +130,7 @@ pub struct Call {
 
 /// What a call cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CallCost {
     /// Computed from usage and a price.
@@ -169,6 +171,7 @@ impl Default for CallCost {
 
 /// Whether a call succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider answered.
@@ -190,6 +193,7 @@ impl Outcome {
 
 /// The part of a call's input that one tool took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ToolTokens {
     /// The tool's name.

@@ -13,6 +13,7 @@ use crate::record::Outcome;
 
 /// What a report groups by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// Who made the calls.
@@ -55,6 +56,7 @@ impl Group {
 
 /// The order of a report's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// By time, then by name.
@@ -69,6 +71,7 @@ pub enum Order {
 
 /// A question to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportQuery {
     /// What to group by; nothing gives the total alone.
@@ -94,6 +97,7 @@ pub struct ReportQuery {
 
 /// The answer to a [`ReportQuery`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// A row for each group that has calls; with a time group also for each moment without.
     pub rows: Vec<Row>,
@@ -117,6 +121,7 @@ pub struct Report {
 
 /// One group: what it is grouped by, and its sums. A group of calls without an agent, tag and so on has no such field.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Row {
     /// Who made the calls.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +166,7 @@ pub struct Row {
 
 /// The sums of a group of calls.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Measures {
     /// Calls.
     pub calls: Count,

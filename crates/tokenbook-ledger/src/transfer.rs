@@ -1,5 +1,6 @@
 //! Calls out of one ledger and into another: JSON lines and CSV, of which import is the inverse of export.
 
+mod file;
 mod table;
 
 use std::io::{BufRead, Write};
@@ -15,6 +16,8 @@ use crate::store::queue::MAX_BATCH;
 use crate::store::row::{CALL_COLUMNS, Facts, call, facts};
 use crate::store::sqlite;
 
+pub use file::Format;
+
 /// Calls read at once: an export holds no more in memory, and no reader's lock for longer.
 const CHUNK: usize = 2_000;
 /// Most failures of an import that are listed; more are counted.
@@ -24,6 +27,7 @@ const MAX_LINE: usize = 4 << 20;
 
 /// Which calls to export.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportQuery {
     /// Calls made at this instant or later.

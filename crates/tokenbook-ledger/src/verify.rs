@@ -20,6 +20,7 @@ const MAX_PROBLEMS: usize = 100;
 
 /// What a check of the whole ledger found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verification {
     /// Whether everything is right.
     pub ok: bool,
@@ -35,6 +36,7 @@ pub struct Verification {
 
 /// Something that is wrong with a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// What kind of thing.
     pub kind: ProblemKind,
@@ -44,6 +46,7 @@ pub struct Problem {
 
 /// What can be wrong with a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
     /// SQLite finds the file damaged.

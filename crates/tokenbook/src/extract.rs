@@ -54,6 +54,7 @@ pub use stream::{Progress, StreamExtractor};
 ///
 /// In JSON, what is unknown is left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Extraction {
     /// The wire format that it was read by.
@@ -215,8 +216,25 @@ impl Serialize for Measured {
     }
 }
 
+/// A measured usage is described as a usage, with the provider's own object beside it.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Measured {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Usage::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Usage>()
+    }
+}
+
 /// A call inside a call: a compaction, an advisor, an attempt of another model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Iteration {
     /// The provider's word for it: `message`, `compaction`, `advisor_message`, `fallback_message`.
@@ -232,6 +250,7 @@ pub struct Iteration {
 
 /// Something odd about a response that makes no number wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {

@@ -4,6 +4,7 @@
 
 mod layers;
 mod prices;
+mod types;
 mod unicode;
 mod version;
 mod vocab;
@@ -17,6 +18,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 const TASKS: &[Task] = &[
     ("layers", "refuse imports that point upward in the core's module order", layers::run),
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
+    ("types", "write the types of TypeScript and Python, or --check them", types::run),
     ("version", "write the one version wherever it stands, or --check it", version::run),
     ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
     ("prices", "build the price catalog from the pinned packages (--check, --from DIR)", prices::run),

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 /// Why the model stopped, normalised over all providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StopKind {
     /// It was done.

@@ -1,5 +1,7 @@
 //! Reading a stream as it comes.
 
+use serde::Serialize;
+
 use super::draft::Draft;
 use super::framing::{Framing, Sink};
 use super::{Extraction, Warning};
@@ -32,10 +34,12 @@ pub struct StreamExtractor {
 }
 
 /// What a stream has told so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Progress {
     /// The usage as last stated; `None` where nothing is known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The characters of output that came: text, thinking, and arguments of tool calls.
     pub output_chars: u64,

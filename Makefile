@@ -1,0 +1,92 @@
+# The one entry: `make demo` shows what tokenbook does, `make test` proves it. `make` alone lists the rest.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TARGET := $(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f) Cargo.toml Cargo.lock
+
+.PHONY: help demo test test-rust test-python test-node test-cli test-consumers lint types bench pack clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: target/.python target/.node target/.cli ## count, price, record and report the same calls from shell, Node and Python
+	@PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh
+
+test: test-rust test-python test-node test-cli test-consumers ## run all suites of all languages
+
+test-rust: ## run the Rust suites
+	cargo test --workspace --locked
+
+test-python: target/.python ## run the Python suites and check the stub against the module
+	$(BIN)/python -m pytest
+	$(BIN)/python -m mypy.stubtest tokenbook._tokenbook
+
+test-node: target/.node ## run the Node suites
+	node --test tests/node/*.test.mjs tests/node/*.test.cjs
+
+test-cli: target/.cli ## run the vectors and the promises of the README through the built command line
+	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
+
+test-consumers: target/.pack ## install the packed packages in empty projects and use them
+	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
+
+lint: target/.python target/.node-tools ## check form, lints, types and that generated files are up to date
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo xtask layers
+	cargo xtask version --check
+	cargo xtask types --check
+	$(BIN)/ruff format --check python tests/python tests/demo
+	$(BIN)/ruff check python tests/python tests/demo
+	$(BIN)/mypy
+	cd node && npx --no-install tsc --project ../tests/node/tsconfig.json
+
+types: ## regenerate the types of TypeScript and Python
+	cargo xtask types
+
+bench: ## measure against the peers (installs them into bench/; takes a while)
+	bash bench/run.sh
+
+pack: target/.pack ## build the wheel and the npm tarballs into dist/
+
+clean: ## remove everything that was built
+	rm -rf target $(VENV) dist node/node_modules node/*.node python/tokenbook/*.so bench/*/target bench/*/peers
+
+# Stamps: what is up to date is not built again. Nothing is installed outside the repository.
+target/.python: $(RUST) pyproject.toml
+	@mkdir -p target
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	rm -f python/tokenbook/*.so
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+target/.node: $(RUST) node/triple.cjs node/scripts/build.mjs
+	@mkdir -p target
+	node node/scripts/build.mjs
+	@touch $@
+
+target/.node-tools: node/package.json node/package-lock.json
+	@mkdir -p target
+	cd node && npm ci --ignore-scripts --no-audit --no-fund --omit=optional
+	@touch $@
+
+target/.cli: $(RUST)
+	@mkdir -p target
+	cargo build --release --locked --package tokenbook-cli
+	@touch $@
+
+target/.pack: target/.node $(wildcard node/*.*js node/*.*ts node/package.json python/tokenbook/*.py*) pyproject.toml
+	@mkdir -p dist
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	rm -rf dist/*
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	node node/scripts/pack.mjs dist
+	@touch $@

@@ -1,0 +1,148 @@
+//! The native addon behind the npm package: converts, leaves the event loop, maps errors, and decides nothing.
+#![expect(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, Buffer, Env, Error, Result, Status, Task};
+use napi_derive::napi;
+use tokenbook_wire as wire;
+
+/// Carries an operation's fault, as JSON text, in the error's message, where the JavaScript layer reads it.
+fn throw(error: wire::Error) -> Error {
+    Error::new(Status::GenericFailure, wire::fault(&error))
+}
+
+/// Counts the tokens of a text.
+#[napi(catch_unwind)]
+pub fn count(text: String, encoding: String) -> Result<f64> {
+    wire::count(&text, &encoding).map(number).map_err(throw)
+}
+
+/// Counts the tokens of a text, or gives `null` as soon as there are more than `limit`.
+#[napi(catch_unwind)]
+pub fn count_up_to(text: String, limit: f64, encoding: String) -> Result<Option<f64>> {
+    wire::count_up_to_number(&text, limit, &encoding).map(|tokens| tokens.map(number)).map_err(throw)
+}
+
+/// Counts the tokens of many texts on all cores, off the event loop.
+#[napi(catch_unwind, ts_return_type = "Promise<Array<number>>")]
+pub fn count_batch(texts: Vec<String>, encoding: String) -> AsyncTask<CountBatch> {
+    AsyncTask::new(CountBatch { texts, encoding })
+}
+
+/// Runs an operation that needs no ledger: JSON text in, JSON text out.
+#[napi(catch_unwind)]
+pub fn call(op: String, args: String) -> Result<String> {
+    wire::call(&op, &args).map_err(throw)
+}
+
+/// Runs an operation that needs no ledger, off the event loop.
+#[napi(catch_unwind, ts_return_type = "Promise<string>")]
+pub fn call_async(op: String, args: String) -> AsyncTask<Operation> {
+    AsyncTask::new(Operation { book: None, op, args })
+}
+
+/// An open ledger.
+#[napi]
+pub struct Ledger(Arc<wire::Book>);
+
+#[napi]
+impl Ledger {
+    /// Opens a ledger with the arguments of the operation `open`.
+    #[napi(constructor, catch_unwind)]
+    pub fn open(args: String) -> Result<Self> {
+        wire::Book::open(&args).map(|book| Self(Arc::new(book))).map_err(throw)
+    }
+
+    /// Runs an operation on the ledger, off the event loop.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn call(&self, op: String, args: String) -> AsyncTask<Operation> {
+        AsyncTask::new(Operation { book: Some(Arc::clone(&self.0)), op, args })
+    }
+}
+
+/// A reader of one streamed response.
+#[napi]
+pub struct UsageStream(wire::UsageStream);
+
+#[napi]
+impl UsageStream {
+    /// Starts reading a response.
+    #[napi(constructor, catch_unwind)]
+    pub fn open(args: String) -> Result<Self> {
+        wire::UsageStream::open(&args).map(Self).map_err(throw)
+    }
+
+    /// Takes the next bytes as they came from the network, cut anywhere.
+    #[napi(catch_unwind)]
+    pub fn push(&self, chunk: Buffer) -> Result<()> {
+        self.0.push(&chunk).map_err(throw)
+    }
+
+    /// Takes the next event, already decoded, as JSON text.
+    #[napi(catch_unwind)]
+    pub fn push_event(&self, event: String) -> Result<()> {
+        self.0.push_event(&event).map_err(throw)
+    }
+
+    /// What is known so far.
+    #[napi(catch_unwind)]
+    pub fn so_far(&self) -> Result<String> {
+        self.0.so_far().map_err(throw)
+    }
+
+    /// Ends the stream and tells what it used.
+    #[napi(catch_unwind)]
+    pub fn finish(&self) -> Result<String> {
+        self.0.finish().map_err(throw)
+    }
+}
+
+/// A batch count on libuv's pool.
+pub struct CountBatch {
+    texts: Vec<String>,
+    encoding: String,
+}
+
+impl Task for CountBatch {
+    type Output = Vec<u64>;
+    type JsValue = Vec<f64>;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        wire::count_batch(&self.texts, &self.encoding).map_err(throw)
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> Result<Self::JsValue> {
+        Ok(output.into_iter().map(number).collect())
+    }
+}
+
+/// An operation on libuv's pool.
+pub struct Operation {
+    book: Option<Arc<wire::Book>>,
+    op: String,
+    args: String,
+}
+
+impl Task for Operation {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        match &self.book {
+            Some(book) => book.call(&self.op, &self.args),
+            None => wire::call(&self.op, &self.args),
+        }
+        .map_err(throw)
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> Result<Self::JsValue> {
+        Ok(output)
+    }
+}
+
+/// A count as a JavaScript number, exact since no count is above 2⁵³ − 1.
+#[expect(clippy::cast_precision_loss, reason = "counts are at most 2⁵³ − 1")]
+fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,114 @@
+//! The extension module `tokenbook._tokenbook`: converts, releases the interpreter, maps errors, and decides nothing.
+#![expect(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyString;
+use tokenbook_wire as wire;
+
+/// Texts shorter than this are counted without releasing the interpreter, which would cost more than the counting.
+const DETACH_FROM_BYTES: usize = 32 * 1024;
+
+#[pymodule(name = "_tokenbook", gil_used = false)]
+mod tokenbook_python {
+    #[pymodule_export]
+    use super::{Ledger, UsageStream, call, count, count_batch, count_up_to};
+}
+
+/// Counts the tokens of a text.
+#[pyfunction]
+fn count(py: Python<'_>, text: &Bound<'_, PyString>, encoding: &str) -> PyResult<u64> {
+    let text = well_formed(text)?;
+    if text.len() < DETACH_FROM_BYTES {
+        return wire::count(&text, encoding).map_err(raise);
+    }
+    py.detach(|| wire::count(&text, encoding)).map_err(raise)
+}
+
+/// Counts the tokens of many texts on all cores.
+#[pyfunction]
+fn count_batch(py: Python<'_>, texts: Vec<Bound<'_, PyString>>, encoding: &str) -> PyResult<Vec<u64>> {
+    let texts = texts.iter().map(well_formed).collect::<PyResult<Vec<_>>>()?;
+    py.detach(|| wire::count_batch(&texts, encoding)).map_err(raise)
+}
+
+/// Counts the tokens of a text, or gives `None` as soon as there are more than `limit`.
+#[pyfunction]
+fn count_up_to(py: Python<'_>, text: &Bound<'_, PyString>, limit: u64, encoding: &str) -> PyResult<Option<u64>> {
+    let text = well_formed(text)?;
+    py.detach(|| wire::count_up_to(&text, limit, encoding)).map_err(raise)
+}
+
+/// Runs an operation that needs no ledger: JSON text in, JSON text out.
+#[pyfunction]
+fn call(py: Python<'_>, op: &str, args: &Bound<'_, PyString>) -> PyResult<String> {
+    let args = well_formed(args)?;
+    py.detach(|| wire::call(op, &args)).map_err(raise)
+}
+
+/// An open ledger.
+#[pyclass(frozen)]
+struct Ledger(wire::Book);
+
+#[pymethods]
+impl Ledger {
+    #[new]
+    fn open(py: Python<'_>, args: &Bound<'_, PyString>) -> PyResult<Self> {
+        let args = well_formed(args)?;
+        py.detach(|| wire::Book::open(&args)).map(Self).map_err(raise)
+    }
+
+    /// Runs an operation on the ledger: JSON text in, JSON text out.
+    fn call(&self, py: Python<'_>, op: &str, args: &Bound<'_, PyString>) -> PyResult<String> {
+        let args = well_formed(args)?;
+        py.detach(|| self.0.call(op, &args)).map_err(raise)
+    }
+}
+
+/// A reader of one streamed response.
+#[pyclass(frozen)]
+struct UsageStream(wire::UsageStream);
+
+#[pymethods]
+impl UsageStream {
+    #[new]
+    fn open(args: &Bound<'_, PyString>) -> PyResult<Self> {
+        wire::UsageStream::open(&well_formed(args)?).map(Self).map_err(raise)
+    }
+
+    /// Takes the next bytes as they came from the network, cut anywhere.
+    fn push(&self, chunk: &[u8]) -> PyResult<()> {
+        self.0.push(chunk).map_err(raise)
+    }
+
+    /// Takes the next event, already decoded, as JSON text.
+    fn push_event(&self, event: &Bound<'_, PyString>) -> PyResult<()> {
+        self.0.push_event(&well_formed(event)?).map_err(raise)
+    }
+
+    /// What is known so far.
+    fn so_far(&self) -> PyResult<String> {
+        self.0.so_far().map_err(raise)
+    }
+
+    /// Ends the stream and tells what it used.
+    fn finish(&self) -> PyResult<String> {
+        self.0.finish().map_err(raise)
+    }
+}
+
+/// Gives a text in UTF-8, without a copy where it has no lone surrogates; those become U+FFFD, as in tiktoken.
+fn well_formed(text: &Bound<'_, PyString>) -> PyResult<PyBackedStr> {
+    if let Ok(text) = PyBackedStr::try_from(text.clone()) {
+        return Ok(text);
+    }
+    let utf16 = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
+    let mended = utf16.call_method1("decode", ("utf-16-le", "replace"))?;
+    PyBackedStr::try_from(mended.cast_into::<PyString>()?)
+}
+
+/// `RuntimeError(fault)`, which the Python layer turns into its own class by the fault's code.
+fn raise(error: wire::Error) -> PyErr {
+    PyRuntimeError::new_err(wire::fault(&error))
+}

@@ -1,0 +1,279 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Keep the book on LLM tokens: count, price, record, report.
+#[derive(Debug, Parser)]
+#[command(name = "tokenbook", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// The ledger's file [default: tokenbook/ledger.db in the user's data folder].
+    #[arg(long, global = true, env = "TOKENBOOK_LEDGER", value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+
+    /// Prices of your own, laid over the catalog [default: tokenbook/prices.json in the user's configuration folder, if there].
+    #[arg(long, global = true, env = "TOKENBOOK_PRICES", value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count the tokens of a text, or of a request part by part.
+    Count(Count),
+    /// Read what a recorded response says was used.
+    Extract(Extract),
+    /// Price a usage.
+    Cost(Cost),
+    /// Record one call, given as JSON.
+    Record(Record),
+    /// Record the calls, responses or exchanges of a JSONL or CSV file.
+    Import(Import),
+    /// Sum up the ledger by any dimensions.
+    Report(Report),
+    /// List recorded calls, newest first.
+    List(List),
+    /// Ask the ledger in SQL, read-only.
+    Query(Query),
+    /// Write the recorded calls to a file.
+    Export(Export),
+    /// Look into the price catalog.
+    Prices {
+        #[command(subcommand)]
+        command: Prices,
+    },
+    /// Check that nothing in the ledger was lost or changed.
+    Verify,
+    /// Drop old calls; their sums stay in the reports by day.
+    Prune(Prune),
+    /// Write a consistent copy of the ledger.
+    Snapshot(Snapshot),
+    /// Tell what tokenbook finds on this machine.
+    Doctor,
+    /// Run operations, one JSON object a line on standard input, one answer a line on standard output.
+    Ops,
+    /// Print a script that completes commands in a shell.
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Count {
+    /// The file to count; standard input without one.
+    pub(crate) file: Option<PathBuf>,
+    /// Count for this model.
+    #[arg(long, short, conflicts_with = "encoding")]
+    pub(crate) model: Option<String>,
+    /// Count in this encoding.
+    #[arg(long, short)]
+    pub(crate) encoding: Option<String>,
+    /// The file is the JSON body of a request: count it part by part.
+    #[arg(long)]
+    pub(crate) parts: bool,
+    /// The request's wire format, such as anthropic.messages [default: told from the body].
+    #[arg(long, requires = "parts")]
+    pub(crate) api: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Extract {
+    /// The response's file; standard input without one.
+    pub(crate) file: Option<PathBuf>,
+    /// The wire format, such as anthropic.messages.
+    #[arg(long)]
+    pub(crate) api: String,
+    /// The file holds the raw bytes of a stream.
+    #[arg(long)]
+    pub(crate) stream: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// The model.
+    #[arg(long, short)]
+    pub(crate) model: String,
+    /// The provider that bills it.
+    #[arg(long, short)]
+    pub(crate) provider: Option<String>,
+    /// The usage as a JSON object of tokens by kind.
+    #[arg(long, short, conflicts_with_all = ["input", "output"])]
+    pub(crate) usage: Option<String>,
+    /// Fresh input tokens.
+    #[arg(long, short)]
+    pub(crate) input: Option<u64>,
+    /// Output tokens.
+    #[arg(long, short)]
+    pub(crate) output: Option<u64>,
+    /// The instant of the call, such as 2026-11-22T10:00:00Z [default: now].
+    #[arg(long)]
+    pub(crate) at: Option<String>,
+    /// The service tier that answered.
+    #[arg(long)]
+    pub(crate) service_tier: Option<String>,
+    /// The call was part of a batch.
+    #[arg(long)]
+    pub(crate) batch: bool,
+    /// The region that answered.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The call as JSON; standard input without one.
+    pub(crate) call: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file; `-` for standard input.
+    pub(crate) file: PathBuf,
+    /// What each line holds.
+    #[arg(long, value_enum, default_value_t = ImportKind::Calls)]
+    pub(crate) kind: ImportKind,
+    /// The agent of calls that name none.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// Calls, as `export` writes them in JSONL.
+    Calls,
+    /// Calls, as `export` writes them in CSV.
+    Csv,
+    /// Raw responses: arguments of the operation `record_response`.
+    Responses,
+    /// Recorded exchanges: an object with `api`, `request`, `response` and, where known, `provider`, `model`, `recorded`.
+    Exchanges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The dimensions: agent, action, model, provider, tool, session, tag, outcome, hour, day, week, month.
+    #[arg(long, short, value_delimiter = ',', default_value = "model")]
+    pub(crate) by: Vec<String>,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// The time zone of hours, days, weeks and months, such as Europe/Berlin.
+    #[arg(long, alias = "tz")]
+    pub(crate) time_zone: Option<String>,
+}
+
+/// A half-open range of time.
+#[derive(Debug, Args)]
+pub(crate) struct Range {
+    /// The first instant, such as 2026-11-01T00:00:00Z.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// The first instant after the range.
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// How many calls at most.
+    #[arg(long, short, default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// A SELECT statement.
+    pub(crate) sql: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write; it must not be there yet.
+    pub(crate) file: PathBuf,
+    /// The form [default: by the file's ending, else jsonl].
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportFormat>,
+    #[command(flatten)]
+    pub(crate) range: Range,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values, as RFC 4180 has them.
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Prices {
+    /// Show every price that a model ever had.
+    Show(PricesShow),
+    /// Find models by a part of their name.
+    Search(PricesSearch),
+    /// Tell how another catalog file differs from the one in use.
+    Diff(PricesDiff),
+    /// Use a newer catalog file from now on.
+    Update(PricesUpdate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PricesShow {
+    /// The model.
+    pub(crate) model: String,
+    /// The provider that bills it.
+    #[arg(long, short)]
+    pub(crate) provider: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PricesSearch {
+    /// A part of the name.
+    pub(crate) query: String,
+    /// How many models at most.
+    #[arg(long, short, default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PricesDiff {
+    /// The other catalog's file.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PricesUpdate {
+    /// The newer catalog's file; none to go back to the built-in one.
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Drop calls before this instant.
+    #[arg(long)]
+    pub(crate) before: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// The copy's file; it must not be there yet.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+/// Prints the completion script of a shell.
+pub(crate) fn completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "tokenbook", &mut std::io::stdout());
+}

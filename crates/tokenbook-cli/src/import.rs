@@ -1,0 +1,166 @@
+//! `tokenbook import`: files of calls, raw responses or recorded exchanges into the ledger.
+//!
+//! A line that can't be recorded is reported with its number and the rest goes on; calls already there are counted, not
+//! recorded twice.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use tokenbook_wire::{Book, Error};
+
+use crate::arguments::{Arguments, Import, ImportKind};
+use crate::failure::Failure;
+use crate::place;
+
+/// Lines that are recorded in one durable step.
+const BATCH: usize = 1_000;
+
+/// How many refused lines are shown, so that a wrong file doesn't flood the terminal.
+const SHOWN: u64 = 10;
+
+#[derive(Default)]
+struct Tally {
+    recorded: u64,
+    duplicates: u64,
+    refused: u64,
+    without_usage: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, from: &Import) -> Result<(), Failure> {
+    let book = place::open(arguments)?;
+    if from.kind == ImportKind::Csv {
+        let answer =
+            book.call("import", &json!({ "path": place::path_text(&from.file)?, "format": "csv" }).to_string())?;
+        println!("{answer}");
+        return Ok(());
+    }
+    let (reader, progress) = open(&from.file)?;
+    let mut tally = Tally::default();
+    let mut batch: Vec<(u64, Value)> = Vec::new();
+    for (number, line) in (1_u64..).zip(reader.lines()) {
+        let line = line.map_err(|error| Failure::io(format!("{}:{number}", from.file.display()), &error))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str::<Map<String, Value>>(&line) {
+            Ok(object) => {
+                batch.push((number, Value::Object(prepared(object, from))));
+            }
+            Err(error) => refuse(&progress, &mut tally, number, &error.to_string()),
+        }
+        if batch.len() == BATCH {
+            flush(&book, from, &mut batch, &mut tally, &progress)?;
+        }
+    }
+    flush(&book, from, &mut batch, &mut tally, &progress)?;
+    progress.finish_and_clear();
+    let Tally { recorded, duplicates, refused, without_usage } = tally;
+    if arguments.json {
+        println!(
+            "{}",
+            json!({ "recorded": recorded, "duplicates": duplicates, "refused": refused, "without_usage": without_usage })
+        );
+    } else {
+        println!("recorded {recorded}, already there {duplicates}, refused {refused}, without usage {without_usage}");
+    }
+    match refused {
+        0 => Ok(()),
+        _ => Err(Failure::invalid(format!("lines refused: {refused}"))),
+    }
+}
+
+/// Opens the file with a bar that shows how much of it was read.
+fn open(file: &Path) -> Result<(Box<dyn BufRead>, ProgressBar), Failure> {
+    if file == Path::new("-") {
+        return Ok((Box::new(BufReader::new(io::stdin())), ProgressBar::hidden()));
+    }
+    let handle = File::open(file).map_err(|error| Failure::io(file.display(), &error))?;
+    let size = handle.metadata().map_err(|error| Failure::io(file.display(), &error))?.len();
+    // Draws on standard error, and only on a terminal.
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}").expect("the template is well-formed");
+    let progress = ProgressBar::new(size).with_style(style);
+    let read: Box<dyn Read> = Box::new(progress.wrap_read(handle));
+    Ok((Box::new(BufReader::with_capacity(1 << 18, read)), progress))
+}
+
+/// A line as the arguments of the operation that records it.
+fn prepared(mut line: Map<String, Value>, from: &Import) -> Map<String, Value> {
+    if from.kind == ImportKind::Exchanges {
+        let mut args = Map::new();
+        for (name, target) in [("api", "api"), ("provider", "provider"), ("model", "model"), ("request", "request")] {
+            if let Some(value) = line.remove(name).filter(|value| !value.is_null()) {
+                args.insert(target.to_owned(), value);
+            }
+        }
+        match line.remove("response") {
+            Some(events @ Value::Array(_)) => args.insert("events".to_owned(), events),
+            Some(body) => args.insert("body".to_owned(), body),
+            None => None,
+        };
+        // Recordings carry all sorts of dates; one that is no instant is left out.
+        if let Some(at) = line.remove("recorded").and_then(|at| instant(&at)) {
+            args.insert("at".to_owned(), at.into());
+        }
+        if let Some(id) = line.remove("id") {
+            args.insert("fallback_id".to_owned(), id);
+        }
+        line = args;
+    }
+    if let Some(agent) = &from.agent {
+        line.entry("agent").or_insert_with(|| agent.clone().into());
+    }
+    line
+}
+
+/// An instant as RFC 3339, from text of that form or seconds since 1970.
+fn instant(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.contains('T') => Some(text.clone()),
+        Value::Number(seconds) => {
+            let ms = seconds.as_i64()?.checked_mul(1_000)?;
+            Some(tokenbook_wire::Timestamp::from_ms(ms).ok()?.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn flush(
+    book: &Book,
+    from: &Import,
+    batch: &mut Vec<(u64, Value)>,
+    tally: &mut Tally,
+    progress: &ProgressBar,
+) -> Result<(), Failure> {
+    let (numbers, lines): (Vec<u64>, Vec<Value>) = batch.drain(..).unzip();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let (op, field) = match from.kind {
+        ImportKind::Calls | ImportKind::Csv => ("record_batch", "calls"),
+        ImportKind::Responses | ImportKind::Exchanges => ("record_responses", "responses"),
+    };
+    let answer: Value = serde_json::from_str(&book.call(op, &json!({ field: lines }).to_string())?)
+        .map_err(|error| Failure::from(Error::new(tokenbook_wire::ErrorCode::Internal, error.to_string())))?;
+    for (number, result) in numbers.into_iter().zip(answer["results"].as_array().into_iter().flatten()) {
+        match result["status"].as_str() {
+            Some("recorded") => tally.recorded += 1,
+            Some("duplicate") => tally.duplicates += 1,
+            _ => refuse(progress, tally, number, result["error"]["message"].as_str().unwrap_or("no reason was given")),
+        }
+        if result["usage_known"] == false {
+            tally.without_usage += 1;
+        }
+    }
+    Ok(())
+}
+
+fn refuse(progress: &ProgressBar, tally: &mut Tally, number: u64, message: &str) {
+    tally.refused += 1;
+    if tally.refused <= SHOWN {
+        progress.suspend(|| eprintln!("line {number}: {message}"));
+    }
+}

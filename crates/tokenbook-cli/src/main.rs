@@ -1,0 +1,60 @@
+//! `tokenbook`: count, price, record and report LLM tokens from the shell.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes tell what to do: DESIGN.md, "Errors".
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
+
+mod arguments;
+mod commands;
+mod failure;
+mod import;
+mod ops;
+mod place;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command, Prices};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    place::load_prices(arguments)?;
+    match &arguments.command {
+        Command::Count(count) => commands::count(arguments, count),
+        Command::Extract(extract) => commands::extract(extract),
+        Command::Cost(cost) => commands::cost(arguments, cost),
+        Command::Record(record) => commands::record(arguments, record),
+        Command::Import(from) => import::run(arguments, from),
+        Command::Report(report) => commands::report(arguments, report),
+        Command::List(list) => commands::list(arguments, list),
+        Command::Query(query) => commands::query(arguments, query),
+        Command::Export(to) => commands::export(arguments, to),
+        Command::Prices { command: Prices::Show(show) } => commands::prices_show(arguments, show),
+        Command::Prices { command: Prices::Search(search) } => commands::prices_search(arguments, search),
+        Command::Prices { command: Prices::Diff(diff) } => commands::prices_diff(arguments, diff),
+        Command::Prices { command: Prices::Update(update) } => place::update_prices(update),
+        Command::Verify => commands::verify(arguments),
+        Command::Prune(prune) => commands::prune(arguments, prune),
+        Command::Snapshot(snapshot) => commands::snapshot(arguments, snapshot),
+        Command::Doctor => commands::doctor(arguments),
+        Command::Ops => ops::run(arguments),
+        Command::Completions(shell) => {
+            arguments::completions(shell.shell);
+            Ok(())
+        }
+    }
+}

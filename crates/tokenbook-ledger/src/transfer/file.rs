@@ -1,0 +1,116 @@
+//! Exports to files that are whole or not there, and imports from files.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokenbook::{Error, Result};
+
+use super::{ExportQuery, Imported};
+use crate::ledger::Ledger;
+use crate::store::{files, io};
+
+/// How calls are written in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a heading, as RFC 4180 has them.
+    Csv,
+}
+
+impl Format {
+    /// The form that a file's ending names: CSV for `.csv`, else JSON lines.
+    pub fn of(path: &Path) -> Self {
+        let is_csv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        if is_csv { Self::Csv } else { Self::Jsonl }
+    }
+}
+
+impl Ledger {
+    /// Writes calls to a new file that its owner alone can read, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](tokenbook::ErrorCode::InvalidArgument) when there is a file already,
+    /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when it can't be written.
+    pub fn export_file(&self, path: &Path, format: Format, query: &ExportQuery) -> Result<u64> {
+        whole_or_not_at_all(path, |part| {
+            let mut file = BufWriter::with_capacity(1 << 18, part);
+            let count = match format {
+                Format::Jsonl => self.export_jsonl(&mut file, query)?,
+                Format::Csv => self.export_csv(&mut file, query)?,
+            };
+            file.flush().map_err(|error| io("write", path, &error))?;
+            Ok(count)
+        })
+    }
+
+    /// Records the calls of a file that [`Ledger::export_file`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ledger::import_jsonl`] and [`Ledger::import_csv`], and
+    /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when the file can't be read.
+    pub fn import_file(&self, path: &Path, format: Format) -> Result<Imported> {
+        let file = BufReader::with_capacity(1 << 18, File::open(path).map_err(|error| io("read", path, &error))?);
+        match format {
+            Format::Jsonl => self.import_jsonl(file),
+            Format::Csv => self.import_csv(file),
+        }
+    }
+}
+
+/// Writes a file beside `path` and gives it that name once it has reached the disk.
+fn whole_or_not_at_all<T>(path: &Path, write: impl FnOnce(&File) -> Result<T>) -> Result<T> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::invalid(format!("{} is there already", path.display())));
+    }
+    let part = beside(path);
+    // What a process that was killed half-way left behind.
+    let _ = fs::remove_file(&part);
+    let file =
+        files::private().write(true).create_new(true).open(&part).map_err(|error| io("create", &part, &error))?;
+    let done = write(&file).and_then(|done| {
+        file.sync_all().map_err(|error| io("write", &part, &error))?;
+        // A hard link, unlike a renaming, never replaces a file that came meanwhile.
+        fs::hard_link(&part, path).map_err(|error| io("create", path, &error))?;
+        Ok(done)
+    });
+    let _ = fs::remove_file(&part);
+    done
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, Options};
+
+    #[test]
+    fn an_exported_file_is_imported_again_and_never_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = Ledger::open_in_memory(&Options::default()).expect("opens");
+        let at = "2026-11-20T00:00:00Z".parse().expect("an instant");
+        ledger.record(Call::new(at, "gpt-5")).expect("records");
+        for name in ["calls.jsonl", "calls.CSV"] {
+            let path = folder.path().join(name);
+            let format = Format::of(&path);
+            assert_eq!(ledger.export_file(&path, format, &ExportQuery::default()).expect("exports"), 1);
+            assert!(ledger.export_file(&path, format, &ExportQuery::default()).is_err(), "it was overwritten");
+            let copy = Ledger::open_in_memory(&Options::default()).expect("opens");
+            assert_eq!(copy.import_file(&path, format).expect("imports").recorded, 1);
+            assert_eq!(copy.import_file(&path, format).expect("imports").duplicates, 1);
+        }
+        let left = fs::read_dir(folder.path()).expect("readable").count();
+        assert_eq!(left, 2, "a part was left behind");
+    }
+}

@@ -1,0 +1,63 @@
+//! The handle of an open ledger.
+
+use std::sync::{PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+use tokenbook::{Error, ErrorCode, Result};
+use tokenbook_ledger::{Ledger, Options};
+
+use crate::{guard, ops, text};
+
+/// An open ledger, with JSON text for arguments and results.
+///
+/// It may be used from any thread. Closing waits until all is durable.
+pub struct Book {
+    /// `None` once it is closed.
+    ledger: RwLock<Option<Ledger>>,
+}
+
+/// The path of a ledger that is kept in memory.
+const MEMORY: &str = ":memory:";
+
+impl Book {
+    /// Opens a ledger: `{"path": …, "durability"?: "full" | "process", "time_zone"?: …}`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`] for malformed arguments and for a file that is no ledger, [`ErrorCode::Conflict`]
+    /// for another time zone than it was made with, [`ErrorCode::Unavailable`] when it can't be opened.
+    pub fn open(args: &str) -> Result<Self> {
+        guard(|| {
+            let mut args: Map<String, Value> = text::read(args)?;
+            args.retain(|_, value| !value.is_null());
+            let path = args.remove("path");
+            let options: Options = text::from_value(Value::Object(args))?;
+            let ledger = match path.as_ref().and_then(Value::as_str) {
+                None | Some("") => return Err(Error::invalid("path: expected the path of a file")),
+                Some(MEMORY) => Ledger::open_in_memory(&options)?,
+                Some(path) => Ledger::open(path, &options)?,
+            };
+            Ok(Self { ledger: RwLock::new(Some(ledger)) })
+        })
+    }
+
+    /// Runs an operation on the ledger, or one that needs none.
+    ///
+    /// # Errors
+    ///
+    /// The operation's own, and [`ErrorCode::Unavailable`] after the ledger was closed.
+    pub fn call(&self, op: &str, args: &str) -> Result<String> {
+        guard(|| ops::find(op)?.run(Some(self), args))
+    }
+
+    /// The ledger, as long as it is open.
+    pub(crate) fn ledger(&self) -> Result<Ledger> {
+        let ledger = self.ledger.read().unwrap_or_else(PoisonError::into_inner);
+        ledger.clone().ok_or_else(|| Error::new(ErrorCode::Unavailable, "the ledger is closed"))
+    }
+
+    /// Closes the ledger once all is durable; closing it again does nothing.
+    pub(crate) fn close(&self) {
+        drop(self.ledger.write().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

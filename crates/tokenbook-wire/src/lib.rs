@@ -1,0 +1,45 @@
+//! Every operation as JSON text in, JSON text out: what the language bindings and the command line share.
+//!
+//! Arguments are validated here and nowhere else, so that every language refuses the same input with the same words. No
+//! panic leaves this crate: [`call`], [`Book`] and [`UsageStream`] turn one into an error of code `internal`.
+#![forbid(unsafe_code)]
+
+mod book;
+mod clock;
+mod guard;
+mod hot;
+mod ops;
+#[cfg(feature = "schema")]
+mod schema;
+mod stream;
+mod text;
+
+pub use book::Book;
+pub use guard::guard;
+pub use hot::{count, count_batch, count_up_to, count_up_to_number};
+pub use ops::{OPS, Op};
+#[cfg(feature = "schema")]
+pub use schema::schema;
+pub use stream::UsageStream;
+pub use tokenbook::{Error, ErrorCode, Result, Timestamp};
+
+/// Runs an operation that needs no ledger.
+///
+/// ```
+/// let answer = tokenbook_wire::call("count", r#"{"text": "Hello, world", "encoding": "o200k_base"}"#)?;
+/// assert_eq!(answer, r#"{"tokens":3,"encoding":"o200k_base","exactness":"exact"}"#);
+/// # Ok::<(), tokenbook_wire::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidArgument`] for an unknown operation, one that needs a ledger, or malformed arguments, and the
+/// operation's own errors.
+pub fn call(op: &str, args: &str) -> Result<String> {
+    guard(|| ops::find(op)?.run(None, args))
+}
+
+/// An error as JSON text: `{"code": …, "message": …, "details": {…}}`.
+pub fn fault(error: &Error) -> String {
+    text::write(&text::Fault::from(error)).unwrap_or_else(|error| error.message().to_owned())
+}

@@ -1,0 +1,170 @@
+//! The list of all operations.
+#![expect(clippy::needless_pass_by_value, reason = "an operation owns its arguments")]
+
+mod count;
+mod extract;
+mod facts;
+mod ledger;
+mod price;
+mod record;
+
+use tokenbook::{Error, Result};
+
+use crate::Book;
+use crate::text;
+
+/// An operation: a name, and a function from JSON text to JSON text.
+pub struct Op {
+    /// The name as the wire, the vectors and `tokenbook ops` spell it.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    run: Run,
+}
+
+#[derive(Clone, Copy)]
+enum Run {
+    Pure(fn(&str) -> Result<String>),
+    Ledger(fn(&Book, &str) -> Result<String>),
+}
+
+impl Op {
+    /// Whether it runs on an open ledger ([`Book::call`]) or needs none ([`crate::call`]).
+    pub fn needs_ledger(&self) -> bool {
+        matches!(self.run, Run::Ledger(_))
+    }
+
+    pub(crate) fn run(&self, book: Option<&Book>, args: &str) -> Result<String> {
+        match (self.run, book) {
+            (Run::Pure(run), _) => run(args),
+            (Run::Ledger(run), Some(book)) => run(book, args),
+            (Run::Ledger(_), None) => {
+                Err(Error::invalid(format!("the operation `{}` needs an open ledger", self.name)))
+            }
+        }
+    }
+}
+
+/// Finds an operation by its name.
+pub(crate) fn find(name: &str) -> Result<&'static Op> {
+    OPS.iter().chain(UNLISTED).find(|op| op.name == name).ok_or_else(|| {
+        let shown: String = name.chars().take(60).collect();
+        let names: Vec<_> = OPS.iter().map(|op| op.name).collect();
+        Error::invalid(format!("unknown operation {shown:?}; there are {}", names.join(", ")))
+    })
+}
+
+macro_rules! ops {
+    (@run pure $function:path) => {
+        Run::Pure(|json| text::write(&$function(text::read(json)?)?))
+    };
+    (@run ledger $function:path) => {
+        Run::Ledger(|book, json| text::write(&$function(book, text::read(json)?)?))
+    };
+    ($($kind:ident $name:literal $function:path, $about:literal;)+) => {
+        &[$(Op { name: $name, about: $about, run: ops!(@run $kind $function) }),+]
+    };
+}
+
+/// Every operation, in the order of the flow: count, extract, price, record, report.
+pub const OPS: &[Op] = ops! {
+    pure "count" count::count, "counts the tokens of a text exactly";
+    pure "count_batch" count::count_batch, "counts the tokens of many texts exactly";
+    pure "count_up_to" count::count_up_to, "counts the tokens of a text up to a limit";
+    pure "encode" count::encode, "gives the token ids of a text";
+    pure "decode" count::decode, "gives the text of token ids";
+    pure "extract" extract::extract, "reads what a response or its events say was used";
+    pure "extract_stream" extract::extract_stream, "reads what the raw bytes of a stream say was used";
+    pure "cost" price::cost, "prices a usage";
+    pure "cost_batch" price::cost_batch, "prices many usages given as columns";
+    pure "prices_search" price::prices_search, "finds models of the catalog by a part of their name";
+    pure "prices_show" price::prices_show, "shows every price that a model ever had";
+    pure "prices_override" price::prices_override, "lays prices of the user's own over the catalog";
+    pure "prices_replace" price::prices_replace, "replaces the catalog by a newer one";
+    pure "prices_diff" price::prices_diff, "tells how another catalog differs from the one in use";
+    ledger "record" record::record, "records a call";
+    ledger "record_batch" record::record_batch, "records many calls";
+    ledger "record_response" record::record_response, "reads, prices and records a provider's response";
+    ledger "record_responses" record::record_responses, "reads, prices and records many responses";
+    ledger "get" ledger::get, "gives a recorded call";
+    ledger "list" ledger::list, "lists recorded calls, newest first";
+    ledger "report" ledger::report, "sums up calls by any dimensions";
+    ledger "query" ledger::query, "asks the ledger in SQL, read-only";
+    ledger "verify" ledger::verify, "checks that nothing was lost or changed";
+    ledger "prune" ledger::prune, "drops old calls and keeps their sums";
+    ledger "export" ledger::export, "writes recorded calls to a file";
+    ledger "import" ledger::import, "records the calls of an exported file";
+    ledger "snapshot" ledger::snapshot, "writes a consistent copy of the ledger";
+    ledger "stats" ledger::stats, "gives figures about the ledger's file";
+    ledger "close" ledger::close, "closes the ledger once all is durable";
+    pure "version" version::version, "names the versions of the library and of its price catalog";
+};
+
+/// Adds the types of all answers to a schema.
+#[cfg(feature = "schema")]
+pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
+    use crate::schema::define;
+
+    define::<count::Counted>(generator);
+    define::<count::CountedBatch>(generator);
+    define::<count::CountedUpTo>(generator);
+    define::<count::Encoded>(generator);
+    define::<count::Decoded>(generator);
+    define::<tokenbook::extract::Extraction>(generator);
+    define::<tokenbook::Cost>(generator);
+    define::<tokenbook::cost::BatchCost>(generator);
+    define::<price::PricesFound>(generator);
+    define::<price::PricesShown>(generator);
+    define::<price::PricesInUse>(generator);
+    define::<price::PricesChanged>(generator);
+    define::<tokenbook_ledger::Recorded>(generator);
+    define::<record::RecordedBatch>(generator);
+    define::<tokenbook_ledger::Call>(generator);
+    define::<tokenbook_ledger::Stats>(generator);
+    define::<tokenbook_ledger::Page>(generator);
+    define::<tokenbook_ledger::Report>(generator);
+    define::<tokenbook_ledger::QueryResult>(generator);
+    define::<tokenbook_ledger::Verification>(generator);
+    define::<tokenbook_ledger::Pruned>(generator);
+    define::<ledger::Exported>(generator);
+    define::<ledger::ImportedFile>(generator);
+    define::<ledger::Written>(generator);
+    define::<ledger::Done>(generator);
+    define::<version::Version>(generator);
+}
+
+/// Operations for the tests of a promise, not for use.
+const UNLISTED: &[Op] = ops! {
+    pure "panic" version::panic, "panics, to prove that no panic reaches a host";
+};
+
+/// The arguments of an operation that takes none.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+mod version {
+    use serde::Serialize;
+    use tokenbook::{Date, Result};
+
+    use super::Nothing;
+
+    /// The versions of the library and of its price catalog.
+    #[derive(Serialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub(super) struct Version {
+        /// The library's.
+        version: &'static str,
+        /// The day of the price catalog in use.
+        catalog_version: Date,
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of an operation")]
+    pub(super) fn version(_: Nothing) -> Result<Version> {
+        Ok(Version { version: env!("CARGO_PKG_VERSION"), catalog_version: crate::ops::price::catalog().version() })
+    }
+
+    pub(super) fn panic(_: Nothing) -> Result<Version> {
+        panic!("asked to")
+    }
+}

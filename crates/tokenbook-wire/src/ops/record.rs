@@ -1,0 +1,304 @@
+//! Recording calls, as they are given or as a provider's response tells them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokenbook::extract::{Extraction, Iteration};
+use tokenbook::price::PriceQuery;
+use tokenbook::{Api, Catalog, Cost, CostQuery, Error, Result, Timestamp, Usage, Usd};
+use tokenbook_ledger::{Call, CallCost, Outcome, Recorded, Status};
+
+use super::facts::RequestFacts;
+use super::{extract, price};
+use crate::text::json_text;
+use crate::{Book, clock, text};
+
+/// A call as it is given: `at` and `cost` may be missing.
+type Given = Map<String, Value>;
+
+/// A call of the ledger: made now where it has no instant, and priced where it has no cost.
+fn completed(mut given: Given) -> Result<Call> {
+    given.retain(|_, value| !value.is_null());
+    if !given.contains_key("at") {
+        given.insert("at".to_owned(), clock::now()?.to_string().into());
+    }
+    let is_priced = given.contains_key("cost");
+    let mut call: Call = text::from_value(Value::Object(given))?;
+    if !is_priced {
+        let catalog = price::catalog();
+        call.cost = match &call.usage {
+            Some(usage) => cost_of(&call, usage, None, &catalog)?,
+            None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
+        };
+    }
+    Ok(call)
+}
+
+/// Prices a call by the model that answered, or else by the one that was asked for.
+fn cost_of(call: &Call, usage: &Usage, stated: Option<Usd>, catalog: &Catalog) -> Result<CallCost> {
+    let query = |model| PriceQuery {
+        model,
+        provider: call.provider.as_deref(),
+        at: call.at,
+        service_tier: call.service_tier.as_deref(),
+        batch: call.batch.unwrap_or_default(),
+        region: call.region.as_deref(),
+    };
+    let ask = |model| tokenbook::cost(&CostQuery { price: query(model), usage, stated }, catalog);
+    let cost = match call.answered_model.as_deref() {
+        None => ask(&call.model)?,
+        Some(answered) => match ask(answered)? {
+            Cost::Unpriced(_) if answered != call.model => ask(&call.model)?,
+            cost => cost,
+        },
+    };
+    Ok(match cost {
+        Cost::Priced(priced) => CallCost::Priced {
+            total_usd: priced.total_usd,
+            price: Some(serde_json::to_value(&priced.price).map_err(|error| Error::invalid(error.to_string()))?),
+        },
+        Cost::Stated { total_usd } => CallCost::Stated { total_usd },
+        Cost::Unpriced(unpriced) => CallCost::Unpriced { reason: unpriced.message },
+    })
+}
+
+pub(super) fn record(book: &Book, given: Given) -> Result<Recorded> {
+    book.ledger()?.record(completed(given)?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordBatchArgs {
+    calls: Vec<Given>,
+}
+
+/// What became of many calls.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct RecordedBatch {
+    /// How many were new.
+    recorded: u64,
+    /// How many were there already.
+    duplicates: u64,
+    /// How many were not written.
+    refused: u64,
+    /// What became of each, in the order given.
+    results: Vec<RecordedOne>,
+}
+
+/// What became of one call of many.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct RecordedOne {
+    /// The call's id: its own, or one made of its content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// Whether it was new, there already, or not written.
+    status: RecordStatus,
+    /// Why it was not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<RecordError>,
+}
+
+/// Whether a call was new, there already, or not written.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum RecordStatus {
+    /// It was new.
+    Recorded,
+    /// It was there already.
+    Duplicate,
+    /// It was not written.
+    Refused,
+}
+
+/// Why a call was not written.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct RecordError {
+    /// What the caller can do about it.
+    code: &'static str,
+    /// The message for people.
+    message: String,
+}
+
+impl RecordedOne {
+    fn new(result: Result<Recorded>) -> Self {
+        match result {
+            Ok(Recorded { id, status: Status::Recorded }) => {
+                Self { id: Some(id), status: RecordStatus::Recorded, error: None }
+            }
+            Ok(Recorded { id, status: Status::Duplicate }) => {
+                Self { id: Some(id), status: RecordStatus::Duplicate, error: None }
+            }
+            Err(error) => {
+                let error = RecordError { code: error.code().name(), message: error.message().to_owned() };
+                Self { id: None, status: RecordStatus::Refused, error: Some(error) }
+            }
+        }
+    }
+}
+
+/// Records groups of calls, and says of each group what became of its first call; a group that could not be made keeps
+/// its error.
+fn record_all(book: &Book, groups: Vec<Result<Vec<Call>>>) -> Result<RecordedBatch> {
+    let sizes: Vec<Result<usize>> =
+        groups.iter().map(|group| group.as_ref().map(Vec::len).map_err(Clone::clone)).collect();
+    let calls = groups.into_iter().filter_map(Result::ok).flatten().collect();
+    let mut written = book.ledger()?.record_batch(calls)?.into_iter();
+    let results: Vec<RecordedOne> = sizes
+        .into_iter()
+        .map(|size| {
+            // Taken whole before it is looked at: an error in it must not shift the next group.
+            let group = size.map(|size| written.by_ref().take(size).collect::<Vec<_>>());
+            let group = group.and_then(|group| group.into_iter().collect::<Result<Vec<Recorded>>>());
+            RecordedOne::new(group.map(|group| group.into_iter().next().expect("a group has a call")))
+        })
+        .collect();
+    let count = |wanted: fn(&RecordStatus) -> bool| results.iter().filter(|one| wanted(&one.status)).count() as u64;
+    Ok(RecordedBatch {
+        recorded: count(|status| matches!(status, RecordStatus::Recorded)),
+        duplicates: count(|status| matches!(status, RecordStatus::Duplicate)),
+        refused: count(|status| matches!(status, RecordStatus::Refused)),
+        results,
+    })
+}
+
+pub(super) fn record_batch(book: &Book, args: RecordBatchArgs) -> Result<RecordedBatch> {
+    record_all(book, args.calls.into_iter().map(|given| Ok(vec![completed(given)?])).collect())
+}
+
+/// A response, and what is known of its call beside it: the fields of a call, which go before what the response says.
+pub(super) type Response<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Takes a field out of a response's arguments.
+fn take<'a, T: Deserialize<'a>>(fields: &mut Response<'a>, name: &str) -> Result<Option<T>> {
+    let value =
+        fields.remove(name).map(|value| text::read::<Option<T>>(value.get()).map_err(|error| error.context(name)));
+    Ok(value.transpose()?.flatten())
+}
+
+/// The calls that a response tells of: its own, and one for each call inside it that another model ran.
+fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
+    let api: Api = take(&mut fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
+    let request: Option<&RawValue> = take(&mut fields, "request")?;
+    let body: Option<&RawValue> = take(&mut fields, "body")?;
+    let events: Option<&RawValue> = take(&mut fields, "events")?;
+    let fallback_id: Option<String> = take(&mut fields, "fallback_id")?;
+    let model: Option<String> = take(&mut fields, "model")?;
+    let at: Option<Timestamp> = take(&mut fields, "at")?;
+    let extraction = extract::read(api, body, events)?;
+    let request = request.map(|request| json_text("request", request)).transpose()?;
+    let facts = request.as_deref().map(RequestFacts::read).transpose()?.unwrap_or_default();
+
+    let at = at.or(extraction.created_at).map_or_else(clock::now, Ok)?;
+    let answered = extraction.model.clone();
+    let model = model.or(facts.model).or_else(|| answered.clone());
+    let model = model.ok_or_else(|| Error::invalid("the response names no model: give `model` or `request`"))?;
+
+    let mut call = Call {
+        id: extraction.id.clone().or(fallback_id),
+        answered_model: answered,
+        api: Some(api.name().to_owned()),
+        max_tokens: facts.max_tokens,
+        tools_offered: facts.tools_offered,
+        stop_reason: extraction.stop_reason.clone(),
+        stop_kind: extraction.stop_kind.map(|kind| kind.name().to_owned()),
+        truncated: extraction.truncated,
+        partial: extraction.partial,
+        tools_called: extraction.tools_called.clone(),
+        service_tier: extraction.service_tier.clone(),
+        region: extraction.region.clone(),
+        error_class: extraction.error.clone(),
+        outcome: if extraction.error.is_some() { Outcome::Error } else { Outcome::Success },
+        exactness: extraction.usage.as_ref().map(|_| "measured".to_owned()),
+        ..Call::new(at, model)
+    };
+
+    // What the caller says goes before what the response says.
+    if !fields.is_empty() {
+        let mut given = serde_json::to_value(&call).map_err(|error| Error::invalid(error.to_string()))?;
+        for (name, value) in fields {
+            let value: Value = text::read(value.get()).map_err(|error| error.context(&name))?;
+            if !value.is_null() {
+                given[name] = value;
+            }
+        }
+        call = text::from_value(given)?;
+    }
+
+    priced(call, &extraction)
+}
+
+/// Prices a response's call; a call inside it that another model ran becomes a call of its own, so that each is priced
+/// and shown at its own model and nothing is counted twice.
+fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
+    let catalog = price::catalog();
+    let Some(usage) = &extraction.usage else {
+        call.cost = match extraction.stated_cost_usd {
+            Some(total_usd) => CallCost::Stated { total_usd },
+            None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
+        };
+        return Ok(vec![call]);
+    };
+    let own_model = call.answered_model.clone().unwrap_or_else(|| call.model.clone());
+    let is_foreign =
+        |iteration: &&Iteration| iteration.billed && iteration.model.as_ref().is_some_and(|model| *model != own_model);
+    let foreign: Vec<&Iteration> = extraction.iterations.iter().filter(is_foreign).collect();
+    if foreign.is_empty() || extraction.stated_cost_usd.is_some() {
+        call.cost = cost_of(&call, usage, extraction.stated_cost_usd, &catalog)?;
+        call.usage = Some(usage.usage.clone());
+        return Ok(vec![call]);
+    }
+    let mut own = extraction.iterations.iter().filter(|iteration| iteration.billed && !is_foreign(iteration));
+    let own = own.try_fold(Usage::new(), |sum, iteration| sum.checked_add(&iteration.usage))?;
+    let mut calls = Vec::with_capacity(foreign.len() + 1);
+    for (number, iteration) in (1_u32..).zip(foreign) {
+        let mut child = Call {
+            id: call.id.as_ref().map(|id| format!("{id}#{number}")),
+            parent_id: call.id.clone(),
+            model: iteration.model.clone().unwrap_or_default(),
+            answered_model: None,
+            usage: Some(iteration.usage.clone()),
+            // These are of the call as a whole.
+            max_tokens: None,
+            stop_reason: None,
+            stop_kind: None,
+            truncated: None,
+            duration_ms: None,
+            time_to_first_token_ms: None,
+            tools_offered: Vec::new(),
+            tools_called: Vec::new(),
+            tool_tokens: Vec::new(),
+            ..call.clone()
+        };
+        child.cost = cost_of(&child, &iteration.usage, None, &catalog)?;
+        calls.push(child);
+    }
+    call.cost = cost_of(&call, &own, None, &catalog)?;
+    call.usage = Some(own);
+    calls.insert(0, call);
+    Ok(calls)
+}
+
+pub(super) fn record_response(book: &Book, response: Response<'_>) -> Result<Recorded> {
+    let mut results = book.ledger()?.record_batch(told(response)?)?.into_iter();
+    let first = results.next().expect("a response tells of a call")?;
+    // A call inside the call is as much a part of the record.
+    results.try_for_each(|result| result.map(drop))?;
+    Ok(first)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordResponsesArgs<'a> {
+    #[serde(borrow)]
+    responses: Vec<Response<'a>>,
+}
+
+pub(super) fn record_responses(book: &Book, args: RecordResponsesArgs<'_>) -> Result<RecordedBatch> {
+    record_all(book, args.responses.into_iter().map(told).collect())
+}

@@ -1,0 +1,237 @@
+'use strict';
+// The package for CommonJS and, through index.js, for ESM. Every function is one operation of the core; what is decided
+// here is only how JavaScript writes and reads it.
+
+const native = require('./native.cjs');
+const { TokenbookError, fromFault } = require('./errors.cjs');
+const { stringify } = require('./json.cjs');
+
+const DEFAULT_ENCODING = 'o200k_base';
+
+const invalid = (message) => new TokenbookError('invalid_argument', message);
+
+/** Runs an operation that needs no ledger. */
+function call(op, args) {
+  const text = stringify(args);
+  try {
+    return JSON.parse(native.call(op, text));
+  } catch (error) {
+    throw fromFault(error);
+  }
+}
+
+async function callAsync(op, args) {
+  const text = stringify(args);
+  try {
+    return JSON.parse(await native.callAsync(op, text));
+  } catch (error) {
+    throw fromFault(error);
+  }
+}
+
+/** The encoding that the options name, directly or by a model. */
+function encodingOf(options) {
+  if (options === undefined || options === null) return DEFAULT_ENCODING;
+  if (typeof options === 'object') {
+    const { encoding, model } = options;
+    if (encoding != null && model != null) throw invalid('expected an encoding or a model, got both');
+    const name = encoding ?? model ?? DEFAULT_ENCODING;
+    if (typeof name === 'string') return name;
+  }
+  throw invalid('expected options such as { model: "gpt-4o" } or { encoding: "o200k_base" }');
+}
+
+const textOf = (text) => {
+  if (typeof text !== 'string') throw invalid(`text: expected a string, got ${text === null ? 'null' : typeof text}`);
+  return text;
+};
+
+function count(text, options) {
+  try {
+    return native.count(textOf(text), encodingOf(options));
+  } catch (error) {
+    throw fromFault(error);
+  }
+}
+
+function countUpTo(text, limit, options) {
+  if (typeof limit !== 'number') throw invalid(`limit: expected a whole number from 0 to 9007199254740991, got ${String(limit)}`);
+  try {
+    return native.countUpTo(textOf(text), limit, encodingOf(options)) ?? undefined;
+  } catch (error) {
+    throw fromFault(error);
+  }
+}
+
+async function countBatch(texts, options) {
+  if (!Array.isArray(texts)) throw invalid('texts: expected an array of strings');
+  texts.forEach((text, at) => {
+    if (typeof text !== 'string') throw invalid(`texts[${at}]: expected a string, got ${text === null ? 'null' : typeof text}`);
+  });
+  try {
+    return await native.countBatch(texts, encodingOf(options));
+  } catch (error) {
+    throw fromFault(error);
+  }
+}
+
+const encode = (text, options) => call('encode', { text: textOf(text), encoding: encodingOf(options) }).tokens;
+const decode = (tokens, options) => call('decode', { tokens, encoding: encodingOf(options) }).text;
+const estimate = (args) => call('estimate', args);
+const countRequest = (args) => call('count_request', args);
+const attribute = (args) => call('attribute', args);
+const extract = (args) => call('extract', args);
+const cost = (args) => call('cost', args);
+const costBatch = (args) => callAsync('cost_batch', args);
+const pricesSearch = (args) => call('prices_search', args);
+const pricesShow = (args) => call('prices_show', args);
+const pricesOverride = (args = {}) => call('prices_override', args);
+const pricesReplace = (args = {}) => call('prices_replace', args);
+const pricesDiff = (args) => call('prices_diff', args);
+const version = () => call('version', {});
+
+/** Reads one streamed response as its bytes or events arrive. */
+class UsageStream {
+  #native;
+
+  constructor(args) {
+    const text = stringify(args);
+    try {
+      this.#native = new native.UsageStream(text);
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  #run(work) {
+    try {
+      return work();
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  /** Takes the next bytes as they came from the network, cut anywhere. */
+  push(chunk) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#run(() => this.#native.push(bytes));
+  }
+
+  /** Takes the next event, already decoded. */
+  pushEvent(event) {
+    const text = stringify(event);
+    this.#run(() => this.#native.pushEvent(text));
+  }
+
+  /** What is known so far. */
+  soFar() {
+    return this.#run(() => JSON.parse(this.#native.soFar()));
+  }
+
+  /** Ends the stream and tells what it used. */
+  finish() {
+    return this.#run(() => JSON.parse(this.#native.finish()));
+  }
+}
+
+/** A durable ledger of calls in one file. */
+class Ledger {
+  #native;
+
+  constructor(path, options = {}) {
+    const text = stringify({ ...options, path });
+    try {
+      this.#native = new native.Ledger(text);
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  async #call(op, args) {
+    const text = stringify(args);
+    try {
+      return JSON.parse(await this.#native.call(op, text));
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  record(call) {
+    return this.#call('record', call);
+  }
+
+  recordBatch(calls) {
+    return this.#call('record_batch', { calls });
+  }
+
+  recordResponse(args) {
+    return this.#call('record_response', args);
+  }
+
+  get(id, args = {}) {
+    return this.#call('get', { ...args, id });
+  }
+
+  list(args = {}) {
+    return this.#call('list', args);
+  }
+
+  report(args = {}) {
+    return this.#call('report', args);
+  }
+
+  verify() {
+    return this.#call('verify', {});
+  }
+
+  prune(args) {
+    return this.#call('prune', args);
+  }
+
+  snapshot(path) {
+    return this.#call('snapshot', { path });
+  }
+
+  query(sql, args = {}) {
+    return this.#call('query', { ...args, sql });
+  }
+
+  export(path, args = {}) {
+    return this.#call('export', { ...args, path });
+  }
+
+  import(path, args = {}) {
+    return this.#call('import', { ...args, path });
+  }
+
+  stats() {
+    return this.#call('stats', {});
+  }
+
+  async close() {
+    await this.#call('close', {});
+  }
+}
+
+module.exports = {
+  Ledger,
+  TokenbookError,
+  UsageStream,
+  attribute,
+  cost,
+  costBatch,
+  count,
+  countBatch,
+  countRequest,
+  countUpTo,
+  decode,
+  encode,
+  estimate,
+  extract,
+  pricesDiff,
+  pricesOverride,
+  pricesReplace,
+  pricesSearch,
+  pricesShow,
+  version,
+};

@@ -1,0 +1,189 @@
+"""The ledger: a durable file of calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from . import _tokenbook, _wire, types
+from ._decode import decode
+from ._operations import Body, Instant, _body
+from .errors import from_fault
+
+
+class Ledger:
+    """A durable ledger of calls in one file; any number of threads and processes may use it at once.
+
+    >>> with Ledger(":memory:") as book:
+    ...     done = book.record(model="gpt-4o", agent="editor", usage={"input_tokens": 1000, "output_tokens": 200})
+    ...     book.report(group_by=["agent"]).total.cost_usd
+    Decimal('0.0045')
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: str | None = None,
+        time_zone: str | None = None,
+    ) -> None:
+        """Opens the ledger at ``path``, making it where there is none; ``:memory:`` keeps it in memory.
+
+        ``durability`` is ``full`` (a recorded call survives a power cut) or ``process`` (it survives the end of the
+        process; a power cut may lose the last calls). ``time_zone`` is the zone of the ledger's days, such as
+        ``Europe/Berlin``; it is set when the file is made.
+
+        :raises UnavailableError: the file is on a network file system, or can't be opened.
+        :raises CorruptDataError: the file is no ledger, or damaged.
+        """
+        args = {"path": os.fspath(path), "durability": durability, "time_zone": time_zone}
+        try:
+            self._native = _tokenbook.Ledger(_wire.dumps(args))
+        except RuntimeError as fault:
+            raise from_fault(str(fault)) from None
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, op: str, args: Mapping[str, Any]) -> Any:
+        text = _wire.dumps(args)
+        try:
+            return json.loads(self._native.call(op, text))
+        except RuntimeError as fault:
+            raise from_fault(str(fault)) from None
+
+    def record(self, call: types.Call | Mapping[str, Any] | None = None, **fields: Any) -> types.Recorded:
+        """Records one call and returns when it is durable.
+
+        Without a ``cost`` the call is priced at its instant; without ``at`` that is now. The same id again with the same
+        content changes nothing.
+
+        :raises ConflictError: the id is there with other content; nothing was written.
+        """
+        given = _wire.plain(call) if call is not None else {}
+        return decode(types.Recorded, self._call("record", {**given, **fields}))
+
+    def record_batch(self, calls: Iterable[types.Call | Mapping[str, Any]]) -> types.RecordedBatch:
+        """Records many calls in one durable step; the answer tells of each what became of it."""
+        return decode(types.RecordedBatch, self._call("record_batch", {"calls": list(calls)}))
+
+    def record_response(
+        self,
+        api: str,
+        body: Body = None,
+        *,
+        events: Sequence[Any] | None = None,
+        request: Body = None,
+        **fields: Any,
+    ) -> types.Recorded:
+        """Reads a provider's response, prices it and records the call.
+
+        With the ``request`` the record also tells the model and ``max_tokens`` as sent, the tools offered, and the
+        tokens of each tool's definition and results. Neither request nor response is stored.
+        """
+        args = {"api": api, "body": _body(body), "events": events, "request": _body(request), **fields}
+        return decode(types.Recorded, self._call("record_response", args))
+
+    def get(self, id: str, *, provider: str | None = None) -> types.Call:
+        """Gives a recorded call.
+
+        :raises NotFoundError: there is none with that id.
+        :raises ConflictError: calls of several providers have it; name the provider.
+        """
+        return decode(types.Call, self._call("get", {"id": id, "provider": provider}))
+
+    def list(
+        self,
+        *,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        **filters: Any,
+    ) -> types.Page:
+        """Lists recorded calls, newest first, a page at a time."""
+        args = {"from": from_, "to": to, "limit": limit, "cursor": cursor, "filter": filters}
+        return decode(types.Page, self._call("list", args))
+
+    def calls(self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any) -> Iterator[types.Call]:
+        """Goes through all recorded calls, newest first."""
+        cursor = None
+        while True:
+            page = self.list(from_=from_, to=to, cursor=cursor, limit=1000, **filters)
+            yield from page.calls
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def report(
+        self,
+        *,
+        group_by: Sequence[str] = (),
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        time_zone: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        **filters: Any,
+    ) -> types.Report:
+        """Sums up calls by any dimensions: agent, action, model, provider, tool, session, tag, outcome, hour, day,
+        week, month. The range is half-open; filters name values of dimensions, such as ``agent="editor"``."""
+        args = {
+            "group_by": list(group_by),
+            "from": from_,
+            "to": to,
+            "time_zone": time_zone,
+            "order": order,
+            "limit": limit,
+            "filter": filters,
+        }
+        return decode(types.Report, self._call("report", args))
+
+    def verify(self) -> types.Verification:
+        """Checks that nothing was lost or changed: the file, every record, and every sum."""
+        return decode(types.Verification, self._call("verify", {}))
+
+    def prune(self, *, before: Instant) -> types.Pruned:
+        """Drops calls before an instant; their sums stay in the reports."""
+        return decode(types.Pruned, self._call("prune", {"before": before}))
+
+    def snapshot(self, path: str | os.PathLike[str]) -> None:
+        """Writes a consistent copy of the ledger to a new file."""
+        self._call("snapshot", {"path": os.fspath(path)})
+
+    def query(self, sql: str, *, limit: int | None = None) -> types.QueryResult:
+        """Asks the ledger in SQL, read-only and for a bounded time."""
+        return decode(types.QueryResult, self._call("query", {"sql": sql, "limit": limit}))
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        **filters: Any,
+    ) -> types.Exported:
+        """Writes the recorded calls to a new file, as ``jsonl`` or ``csv``."""
+        args = {"path": os.fspath(path), "format": format, "from": from_, "to": to, "filter": filters}
+        return decode(types.Exported, self._call("export", args))
+
+    def import_(self, path: str | os.PathLike[str], *, format: str | None = None) -> types.ImportedFile:
+        """Records the calls of a file that ``export`` wrote; calls already there are not recorded twice."""
+        return decode(types.ImportedFile, self._call("import", {"path": os.fspath(path), "format": format}))
+
+    def stats(self) -> types.Stats:
+        """Gives figures about the ledger's file."""
+        return decode(types.Stats, self._call("stats", {}))
+
+    def close(self) -> None:
+        """Makes everything durable and closes the file."""
+        self._call("close", {})

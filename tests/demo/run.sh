@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The demo: the same eight calls counted, priced, recorded and reported from the shell, Node and Python.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$here"
+
+echo "== The shell"
+printf 'How many tokens? '
+printf 'tokenbook keeps the book on LLM tokens' | tokenbook count --model gpt-4o
+tokenbook cost --model claude-sonnet-4-5 --usage '{"input_tokens": 612, "cache_read_tokens": 4096, "output_tokens": 143}' --at 2026-11-20T09:00:00Z
+tokenbook --ledger "$work/shell.db" import --kind responses responses.jsonl
+tokenbook --ledger "$work/shell.db" report --by agent,model
+tokenbook --ledger "$work/shell.db" report --by tool
+tokenbook --ledger "$work/shell.db" --json report --by agent,model > "$work/shell.json"
+
+echo "== Node"
+node demo.mjs "$work/node.db" "$work/node.json"
+echo "== Python"
+python demo.py "$work/python.db" "$work/python.json"
+
+# Field order is the core's in all three, so the reports are compared byte by byte.
+cmp "$work/shell.json" "$work/node.json"
+cmp "$work/shell.json" "$work/python.json"
+echo "== The shell, Node and Python agree to the last digit"
