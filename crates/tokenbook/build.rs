@@ -12,8 +12,8 @@ mod codec;
 mod hash;
 
 use hash::{
-    ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_bit, pair_key, pair_slot, short_bucket,
-    short_key, short_slot,
+    FREQUENT_BITS, ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_bit, pair_key,
+    pair_slot, short_bucket, short_key, short_slot,
 };
 
 /// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
@@ -168,6 +168,7 @@ impl Out {
 
         let pair_bits = vocabulary.splits.len().next_power_of_two().trailing_zeros() + 1;
         let mut pairs = vec![0u64; 1 << pair_bits];
+        let mut frequent = vec![0u64; 1 << (FREQUENT_BITS + 1)];
         let mut filter = vec![0u64; 1 << (pair_bits + 2 - 6)];
         let mut byte_pairs = vec![NONE; 1 << 16];
         for (id, &[left, right]) in vocabulary.splits.iter().enumerate() {
@@ -178,14 +179,17 @@ impl Out {
                 if left < 256 && right < 256 {
                     byte_pairs[(left << 8 | right) as usize] = id as u32;
                 }
-                let mut slot = pair_slot(key, pair_bits);
-                while pairs[slot] != 0 {
-                    slot = (slot + 1) % pairs.len();
+                let (table, bits) =
+                    if id < 1 << FREQUENT_BITS { (&mut frequent, FREQUENT_BITS + 1) } else { (&mut pairs, pair_bits) };
+                let mut slot = pair_slot(key, bits);
+                while table[slot] != 0 {
+                    slot = (slot + 1) % table.len();
                 }
-                pairs[slot] = (key << ID_BITS) | id as u64;
+                table[slot] = (key << ID_BITS) | id as u64;
             }
         }
         self.u64s(&format!("{name}_PAIRS"), &pairs);
+        self.u64s(&format!("{name}_FREQUENT"), &frequent);
         self.u64s(&format!("{name}_PAIR_FILTER"), &filter);
         self.u32s(&format!("{name}_BYTE_PAIRS"), &byte_pairs);
 
@@ -207,7 +211,7 @@ impl Out {
         self.bytes(&format!("{name}_SINGLES"), &singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, frequent: &{name}_FREQUENT.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
         )
         .expect("writing to a string");
     }
@@ -215,15 +219,15 @@ impl Out {
     /// The numbers of tokens of short and medium pieces.
     fn pieces(&mut self, name: &str, vocabulary: &Vocabulary) {
         let pieces: Vec<(&[u8], u64)> = vocabulary.whole().map(|token| (token, 1)).collect();
-        let bits = (pieces.len() / 2).next_power_of_two().trailing_zeros();
-        let mut short = vec![0u64; 2 << bits];
+        let bits = (pieces.len() / 4).next_power_of_two().trailing_zeros();
+        let mut short = vec![0u64; 4 << bits];
         let mut medium = Vec::new();
         for &(piece, count) in &pieces {
             if piece.len() <= 8 {
                 let key = short_key(piece);
-                let bucket = 2 * short_bucket(key, bits);
+                let bucket = 4 * short_bucket(key, bits);
                 // Earlier tokens are more frequent; those that find no place go to the other table.
-                if let Some(free) = short[bucket..bucket + 2].iter_mut().find(|slot| **slot == 0) {
+                if let Some(free) = short[bucket..bucket + 4].iter_mut().find(|slot| **slot == 0) {
                     *free = short_slot(key, bits) | count;
                     continue;
                 }
@@ -232,7 +236,7 @@ impl Out {
                 medium.push((medium_key(piece), count));
             }
         }
-        self.words(&format!("{name}_SHORT"), "[u64; 2]", short.len() / 2, &self.u64_bytes(&short));
+        self.words(&format!("{name}_SHORT"), "[u64; 4]", short.len() / 4, &self.u64_bytes(&short));
         let slots = (medium.len() * 3 / 2).next_power_of_two();
         let mut table = vec![[0u64; 2]; slots];
         for (key, count) in medium {

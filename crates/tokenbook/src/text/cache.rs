@@ -9,8 +9,14 @@ use super::vocab::Vocab;
 /// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's own memory.
 const RECENT: u32 = 13;
 
+/// Recent pieces of 9 to 15 bytes: pairs of slots of 16 bytes.
+const RECENT_MEDIUM: usize = 1 << 12;
+
+/// What no key has in its lower bits.
+const EMPTY: u64 = 1 << (RECENT - 1);
+
 /// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
-const MEDIUM: usize = 1 << 14;
+const MEDIUM: usize = 1 << 15;
 
 /// Sets of four slots of 32 bytes for pieces of up to 31 bytes.
 const LONG: usize = 1 << 14;
@@ -28,6 +34,7 @@ const COUNT_MASK: u64 = !(0xf << MEDIUM_COUNT);
 pub(super) struct Cache {
     misses: u32,
     recent: Box<[[u64; 2]; 1 << RECENT]>,
+    recent_medium: Box<[[[u64; 2]; 2]; RECENT_MEDIUM]>,
     medium: Vec<[[u64; 2]; 4]>,
     long: Vec<[[u64; 4]; 4]>,
 }
@@ -38,11 +45,13 @@ thread_local! {
 
 impl Cache {
     fn new() -> Self {
-        let recent = vec![[0; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
-        Self { misses: 0, recent, medium: Vec::new(), long: Vec::new() }
+        let recent = vec![[EMPTY; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
+        let recent_medium =
+            vec![[[0; 2]; 2]; RECENT_MEDIUM].into_boxed_slice().try_into().expect("made with this length");
+        Self { misses: 0, recent, recent_medium, medium: Vec::new(), long: Vec::new() }
     }
 
-    /// The count of a short piece if it was met lately: 1 to 15, or anything else if not.
+    /// The count of a short piece if it was met lately: below 16, or more if not. The key 0 is never met.
     #[inline]
     pub(super) fn recent(&self, key: u64) -> u64 {
         let want = short_slot(key, RECENT);
@@ -58,11 +67,30 @@ impl Cache {
         bucket[0] = short_slot(key, RECENT) | count;
     }
 
+    /// The count of a medium piece if it was met lately, or 0.
+    #[inline]
+    pub(super) fn recent_medium(&self, key: [u64; 2], hash: u64) -> u64 {
+        let set = &self.recent_medium[place(hash, RECENT_MEDIUM)];
+        let count = |slot: [u64; 2]| {
+            let same = slot[0] == key[0] && slot[1] & COUNT_MASK == key[1];
+            if same { slot[1] >> MEDIUM_COUNT } else { 0 }
+        };
+        count(set[0]) | count(set[1])
+    }
+
+    /// Remembers the count of a medium piece for a while.
+    #[inline]
+    pub(super) fn keep_recent_medium(&mut self, key: [u64; 2], hash: u64, count: u64) {
+        let set = &mut self.recent_medium[place(hash, RECENT_MEDIUM)];
+        set[1] = set[0];
+        set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
+    }
+
     /// Asks for the memory where a medium piece would be.
     #[inline]
-    pub(super) fn prefetch(&self, key: [u64; 2]) {
+    pub(super) fn prefetch(&self, hash: u64) {
         if !self.medium.is_empty() {
-            raw::prefetch(&self.medium, place(medium_hash(key), MEDIUM));
+            raw::prefetch(&self.medium, place(hash, MEDIUM));
         }
     }
 
@@ -83,17 +111,17 @@ impl Cache {
 
     /// The count of a medium piece, if it is known.
     #[inline]
-    pub(super) fn medium(&self, key: [u64; 2]) -> Option<u64> {
-        let set = self.medium.get(place(medium_hash(key), MEDIUM))?;
+    pub(super) fn medium(&self, key: [u64; 2], hash: u64) -> Option<u64> {
+        let set = self.medium.get(place(hash, MEDIUM))?;
         set.iter().find(|slot| slot[0] == key[0] && slot[1] & COUNT_MASK == key[1]).map(|slot| slot[1] >> MEDIUM_COUNT)
     }
 
     /// Remembers the count of a medium piece.
-    pub(super) fn keep_medium(&mut self, key: [u64; 2], count: u64) {
+    pub(super) fn keep_medium(&mut self, key: [u64; 2], hash: u64, count: u64) {
         if self.medium.is_empty() && !self.patient() {
             self.medium = vec![[[0; 2]; 4]; MEDIUM];
         }
-        if let Some(set) = self.medium.get_mut(place(medium_hash(key), MEDIUM)) {
+        if let Some(set) = self.medium.get_mut(place(hash, MEDIUM)) {
             set.rotate_right(1);
             set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
         }

@@ -106,8 +106,8 @@ impl Job<'_> {
             let length = (ends >> at).trailing_zeros() as usize + 1;
             let start = at as usize & (WINDOW - 1);
             let word = u64::from_le_bytes(*window[start..].first_chunk().expect("16 bytes follow the last start"));
-            let found = self.cache.recent(kept(word, length));
-            let miss = found.wrapping_sub(1) >= 15 || length > 8;
+            let found = self.cache.recent(word & KEPT[length & (WINDOW - 1)]);
+            let miss = found >= 16;
             total += if miss { 0 } else { found };
             self.waiting[count] = (from + start, length);
             count += usize::from(miss);
@@ -127,13 +127,14 @@ impl Job<'_> {
             return self.long(text, start, end);
         }
         if start + 16 > text.len() {
-            return self.look_up(text, start, medium_key(&text[start..end]));
+            let key = medium_key(&text[start..end]);
+            return self.look_up(text, start, key, medium_hash(key));
         }
         if length <= 8 {
             let word = u64::from_le_bytes(*text[start..].first_chunk().expect("16 bytes"));
             let found = self.cache.recent(kept(word, length));
             // A key doesn't tell NUL bytes at the end from none.
-            if found.wrapping_sub(1) < 15 && text[end - 1] != 0 {
+            if found < 16 && text[end - 1] != 0 {
                 return found;
             }
         }
@@ -145,69 +146,89 @@ impl Job<'_> {
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
     fn waited(&mut self, text: &[u8]) -> u64 {
-        let mut keys = [[0; 2]; WAITING + WINDOW];
-        let count = std::mem::take(&mut self.count);
+        // Keys, hashes and starts of those that are not recent either.
+        let mut keys = [([0; 2], 0, 0); WAITING + WINDOW];
+        let (mut total, mut kept) = (0, 0);
         let tables = self.vocab.tables;
-        for (key, &(start, length)) in keys.iter_mut().zip(&self.waiting[..count]) {
+        for index in 0..std::mem::take(&mut self.count) {
+            let (start, length) = self.waiting[index];
             if length > 15 {
+                total += self.long(text, start, start + length);
                 continue;
             }
-            *key = if let Some(words) = text[start..].first_chunk::<16>() {
-                let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
-                let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
-                [kept(low, length), kept(high, length.saturating_sub(8)) | ((length as u64) << 56)]
-            } else {
-                medium_key(&text[start..start + length])
-            };
+            let key = key_of(text, start, length);
+            let hash = medium_hash(key);
             if length <= 8 {
                 raw::prefetch(tables.short, short_bucket(key[0], tables.short.len().trailing_zeros()));
             } else {
-                raw::prefetch(tables.medium, medium_hash(*key) as usize & (tables.medium.len() - 1));
+                let found = self.cache.recent_medium(key, hash);
+                if found > 0 {
+                    total += found;
+                    continue;
+                }
+                raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
             }
-            self.cache.prefetch(*key);
+            self.cache.prefetch(hash);
+            keys[kept] = (key, hash, start);
+            kept += 1;
         }
-        let mut total = 0;
-        for (&key, index) in keys[..count].iter().zip(0..) {
-            let (start, length) = self.waiting[index];
-            total += if length > 15 { self.long(text, start, start + length) } else { self.look_up(text, start, key) };
+        for &(key, hash, start) in &keys[..kept] {
+            total += self.look_up(text, start, key, hash);
         }
         total
     }
 
-    /// The number of tokens of a piece of up to 15 bytes.
-    fn look_up(&mut self, text: &[u8], start: usize, key: [u64; 2]) -> u64 {
+    /// The number of tokens of a piece of up to 15 bytes that is not recent.
+    fn look_up(&mut self, text: &[u8], start: usize, key: [u64; 2], hash: u64) -> u64 {
         let tables = self.vocab.tables;
         let length = (key[1] >> 56) as usize;
-        let printed = text[start + length - 1] != 0;
-        if length <= 8 && printed {
-            let bits = tables.short.len().trailing_zeros();
-            let want = short_slot(key[0], bits);
-            let bucket = tables.short[short_bucket(key[0], bits)];
-            let found = (bucket[0] ^ want).min(bucket[1] ^ want);
-            if found.wrapping_sub(1) < 15 {
-                self.cache.keep_recent(key[0], found);
-                return found;
-            }
+        let piece = &text[start..start + length];
+        if length > 8 {
+            let count = self.in_medium(key, hash).unwrap_or_else(|| self.remembered(piece, key, hash));
+            self.cache.keep_recent_medium(key, hash, count);
+            return count;
         }
-        let mut slot = medium_hash(key) as usize & (tables.medium.len() - 1);
-        let count = loop {
-            let entry = tables.medium[slot];
+        if piece[length - 1] == 0 {
+            // A short key doesn't tell NUL bytes at the end from none.
+            return self.vocab.count_piece(piece);
+        }
+        let bits = tables.short.len().trailing_zeros();
+        let want = short_slot(key[0], bits);
+        let bucket = &tables.short[short_bucket(key[0], bits)];
+        let mut count = bucket.iter().map(|slot| slot ^ want).fold(u64::MAX, u64::min);
+        if count >= 16 || count == 0 {
+            // What found no place in its bucket is in the other table.
+            let full = bucket[3] != 0;
+            count =
+                full.then(|| self.in_medium(key, hash)).flatten().unwrap_or_else(|| self.remembered(piece, key, hash));
+        }
+        self.cache.keep_recent(key[0], count);
+        count
+    }
+
+    /// The number of tokens of a piece that the table of medium ones holds.
+    fn in_medium(&self, key: [u64; 2], hash: u64) -> Option<u64> {
+        let table = self.vocab.tables.medium;
+        let mut slot = hash as usize & (table.len() - 1);
+        loop {
+            let entry = table[slot];
             if entry[0] == key[0] && (entry[1] ^ key[1]) << (64 - MEDIUM_COUNT) == 0 {
-                break entry[1] >> MEDIUM_COUNT;
+                return Some(entry[1] >> MEDIUM_COUNT);
             }
             if entry[1] == 0 {
-                break self.cache.medium(key).unwrap_or_else(|| {
-                    let count = self.vocab.count_piece(&text[start..start + length]);
-                    self.cache.keep_medium(key, count);
-                    count
-                });
+                return None;
             }
-            slot = (slot + 1) & (tables.medium.len() - 1);
-        };
-        if length <= 8 && printed {
-            self.cache.keep_recent(key[0], count);
+            slot = (slot + 1) & (table.len() - 1);
         }
-        count
+    }
+
+    /// The number of tokens of a piece that no table holds.
+    fn remembered(&mut self, piece: &[u8], key: [u64; 2], hash: u64) -> u64 {
+        self.cache.medium(key, hash).unwrap_or_else(|| {
+            let count = self.vocab.count_piece(piece);
+            self.cache.keep_medium(key, hash, count);
+            count
+        })
     }
 
     /// The number of tokens of a piece of more than 15 bytes.
@@ -284,8 +305,28 @@ impl Job<'_> {
     }
 }
 
+/// The bytes of a word that belong to a short piece of this length; none if it is longer.
+const KEPT: [u64; WINDOW] = {
+    let mut kept = [0; WINDOW];
+    let mut length = 1;
+    while length <= 8 {
+        kept[length] = u64::MAX >> (64 - 8 * length);
+        length += 1;
+    }
+    kept
+};
+
 /// The first `length` bytes of a word.
 #[inline]
 fn kept(word: u64, length: usize) -> u64 {
     if length < 8 { word & ((1 << (8 * length)) - 1) } else { word }
+}
+
+/// The key of a piece of up to 15 bytes.
+#[inline]
+fn key_of(text: &[u8], start: usize, length: usize) -> [u64; 2] {
+    let Some(words) = text[start..].first_chunk::<16>() else { return medium_key(&text[start..start + length]) };
+    let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
+    let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
+    [kept(low, length), kept(high, length.saturating_sub(8)) | ((length as u64) << 56)]
 }

@@ -7,6 +7,9 @@ pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bits of a token id.
 pub(crate) const ID_BITS: u32 = 18;
 
+/// Merges below `1 << FREQUENT_BITS` are in a table of their own, which stays in a core's own memory.
+pub(crate) const FREQUENT_BITS: u32 = 14;
+
 /// Two token ids as one key.
 pub(crate) fn pair_key(left: u32, right: u32) -> u64 {
     (u64::from(left) << ID_BITS) | u64::from(right)

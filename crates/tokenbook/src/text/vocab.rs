@@ -4,7 +4,7 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{ID_BITS, bytes_hash, pair_bit, pair_key, pair_slot};
+use super::hash::{FREQUENT_BITS, ID_BITS, bytes_hash, pair_bit, pair_key, pair_slot};
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
@@ -23,6 +23,8 @@ pub(super) struct Tables {
     pub(super) halves: &'static [u32],
     /// A hash table of pairs: two ids and the id that they merge into.
     pub(super) pairs: &'static [u64],
+    /// The same for the merges that come first.
+    pub(super) frequent: &'static [u64; 1 << (FREQUENT_BITS + 1)],
     /// A set of pairs that holds all of the table's and a few others.
     pub(super) pair_filter: &'static [u64],
     /// The ids that pairs of single bytes merge into, by their ids.
@@ -31,8 +33,8 @@ pub(super) struct Tables {
     pub(super) ids: &'static [u32],
     /// The id of each single byte.
     pub(super) singles: &'static [u8; 256],
-    /// Buckets of two slots: pieces of up to 8 bytes and their number of tokens.
-    pub(super) short: &'static [[u64; 2]],
+    /// Buckets of four slots: pieces of up to 8 bytes and their number of tokens.
+    pub(super) short: &'static [[u64; 4]],
     /// Pieces of up to 15 bytes and their number of tokens.
     pub(super) medium: &'static [[u64; 2]],
     /// A set of pairs of characters of three bytes that some token holds side by side; others never share a token.
@@ -108,6 +110,17 @@ impl Vocab {
         let bit = pair_bit(key, self.tables.pair_filter.len().trailing_zeros() + 6);
         if (self.tables.pair_filter[bit / 64] >> (bit % 64)) & 1 == 0 {
             return NONE;
+        }
+        let mut slot = pair_slot(key, FREQUENT_BITS + 1);
+        loop {
+            let entry = self.tables.frequent[slot];
+            if entry >> ID_BITS == key {
+                return (entry & ((1 << ID_BITS) - 1)) as u32;
+            }
+            if entry == 0 {
+                break;
+            }
+            slot = (slot + 1) & (self.tables.frequent.len() - 1);
         }
         let mut slot = pair_slot(key, pairs.len().trailing_zeros());
         loop {
