@@ -77,10 +77,53 @@ impl Vocabulary {
         self.tokens.iter().take(runs).map(Vec::as_slice).filter(|token| token.len() > 1 && !token.contains(&0))
     }
 
+    /// The tokens of characters below U+10000 that always arise before anything else can happen to their bytes: no token
+    /// that starts or ends within the character comes earlier. Merging may begin with them.
+    fn atoms(&self) -> Vec<u32> {
+        // The earliest longer token that ends with these bytes, and that starts with this one.
+        let mut ends: HashMap<&[u8], u32> = HashMap::new();
+        let mut starts = [NONE; 256];
+        for (token, id) in self.tokens.iter().zip(0..).filter(|(token, _)| token.len() > 1) {
+            for length in 1..token.len().min(3) {
+                let end = ends.entry(&token[token.len() - length..]).or_insert(id);
+                *end = id.min(*end);
+            }
+            let start = &mut starts[usize::from(token[0])];
+            *start = id.min(*start);
+        }
+        let ends = |bytes: &[u8]| ends.get(bytes).copied().unwrap_or(NONE);
+        let single = self.singles();
+        let pair = |left, right| self.pairs.get(&(left, right)).copied();
+        let mut atoms = vec![NONE; 0x1_0000];
+        for point in (0..0x1_0000u32).filter_map(char::from_u32) {
+            let mut buffer = [0; 4];
+            let atom = match *point.encode_utf8(&mut buffer).as_bytes() {
+                [only] => Some(single[usize::from(only)]),
+                [first, second] => pair(single[usize::from(first)], single[usize::from(second)])
+                    .filter(|&id| id < ends(&[first]) && id < starts[usize::from(second)]),
+                [first, second, third] => pair(single[usize::from(first)], single[usize::from(second)])
+                    .filter(|&id| id < ends(&[first]) && id < starts[usize::from(second)])
+                    .and_then(|two| pair(two, single[usize::from(third)]))
+                    .filter(|&id| id < ends(&[first, second]) && id < starts[usize::from(third)]),
+                _ => None,
+            };
+            atoms[point as usize] = atom.unwrap_or(NONE);
+        }
+        atoms
+    }
+
+    fn singles(&self) -> [u32; 256] {
+        let mut singles = [0; 256];
+        for (token, id) in self.tokens[..256].iter().zip(0..) {
+            singles[usize::from(token[0])] = id;
+        }
+        singles
+    }
+
     /// The number of tokens of a character.
     fn tokens_of(&self, bytes: &[u8]) -> u64 {
-        let single = |byte: &u8| self.tokens.iter().position(|token| token == &[*byte]).expect("a byte") as u32;
-        let mut ids: Vec<u32> = bytes.iter().map(single).collect();
+        let singles = self.singles();
+        let mut ids: Vec<u32> = bytes.iter().map(|&byte| singles[usize::from(byte)]).collect();
         while let Some((id, at)) =
             (1..ids.len()).filter_map(|at| Some((*self.pairs.get(&(ids[at - 1], ids[at]))?, at))).min()
         {
@@ -204,14 +247,12 @@ impl Out {
         self.u32s(&format!("{name}_IDS"), &ids);
         self.pieces(name, vocabulary);
         self.joints(name, vocabulary);
-        let mut singles = [0; 256];
-        for (id, token) in vocabulary.tokens[..256].iter().enumerate() {
-            singles[usize::from(token[0])] = id as u8;
-        }
+        self.u32s(&format!("{name}_ATOMS"), &vocabulary.atoms());
+        let singles = vocabulary.singles().map(|id| id as u8);
         self.bytes(&format!("{name}_SINGLES"), &singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, frequent: &{name}_FREQUENT.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, frequent: &{name}_FREQUENT.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, atoms: &{name}_ATOMS.0 }};"
         )
         .expect("writing to a string");
     }

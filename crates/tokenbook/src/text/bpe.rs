@@ -16,6 +16,9 @@ const WINDOW: usize = 128;
 /// Most pieces that are merged are not longer than this.
 const SMALL: usize = 16;
 
+/// And few of the others than this.
+const MIDDLE: usize = 32;
+
 /// No merge is possible.
 const NEVER: u32 = u32::MAX;
 
@@ -33,22 +36,39 @@ struct Merge<const N: usize> {
 }
 
 impl<const N: usize> Merge<N> {
-    #[inline]
+    /// Begins with bytes, or with characters that are sure to become tokens.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn new(vocab: &Vocab, bytes: &[u8]) -> Self {
-        let mut merge = Self { length: bytes.len(), ids: [0; N], pairs: [NEVER; N], next: [0; N], previous: [0; N] };
-        for (at, &byte) in bytes.iter().enumerate() {
-            merge.ids[at] = vocab.single(byte);
-            merge.next[at] = at as u8 + 1;
-            merge.previous[at] = (at as u8).wrapping_sub(1);
-        }
-        for at in 1..bytes.len() {
-            merge.pairs[at - 1] = packed(vocab.merge_bytes(merge.ids[at - 1], merge.ids[at]), at - 1);
+        let mut merge = Self { length: 0, ids: [0; N], pairs: [NEVER; N], next: [0; N], previous: [0; N] };
+        let mut at = 0;
+        while at < bytes.len() {
+            let mut push = |id| {
+                let place = merge.length;
+                if place > 0 {
+                    merge.pairs[place - 1] = packed(vocab.merge_early(merge.ids[place - 1], id), place - 1);
+                }
+                merge.ids[place] = id;
+                merge.next[place] = place as u8 + 1;
+                merge.previous[place] = (place as u8).wrapping_sub(1);
+                merge.length = place + 1;
+            };
+            let (atom, length) = vocab.atom(&bytes[at..]);
+            if atom == NONE {
+                for &byte in &bytes[at..at + length] {
+                    push(vocab.single(byte));
+                }
+            } else {
+                push(atom);
+            }
+            at += length;
         }
         merge
     }
 
     /// Merges until nothing is left to merge, and gives the number of tokens.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn run(&mut self, vocab: &Vocab) -> u64 {
         let mut count = self.length as u64;
         // The places up to the last pair, in whole vectors.
@@ -110,10 +130,19 @@ impl Vocab {
     }
 
     /// The number of tokens of a piece.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn count_piece(&self, piece: &[u8]) -> u64 {
         match piece.len() {
             0..=1 => piece.len() as u64,
             2..=SMALL => Merge::<SMALL>::new(self, piece).run(self),
+            ..=MIDDLE => {
+                if self.find(piece).is_some() {
+                    1
+                } else {
+                    Merge::<MIDDLE>::new(self, piece).run(self)
+                }
+            }
             ..=WINDOW => {
                 if self.find(piece).is_some() {
                     1

@@ -127,6 +127,16 @@ impl Cache {
         }
     }
 
+    /// Asks for the memory where a long piece would be.
+    #[inline]
+    pub(super) fn prefetch_long(&self, key: [u64; 4]) {
+        if !self.long.is_empty() {
+            let set = place(long_hash(key), LONG);
+            raw::prefetch(self.long.as_flattened(), 4 * set);
+            raw::prefetch(self.long.as_flattened(), 4 * set + 2);
+        }
+    }
+
     /// The count of a long piece, if it is known.
     #[inline]
     pub(super) fn long(&self, key: [u64; 4]) -> Option<u64> {

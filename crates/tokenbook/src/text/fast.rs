@@ -68,7 +68,7 @@ impl Job<'_> {
                     // What the scanner doesn't cover, up to where it may be worth asking again.
                     loop {
                         let end = self.pattern.end(text, from);
-                        total += self.piece(text, from, end);
+                        total += self.piece::<S>(text, from, end);
                         from = end;
                         if from >= stop || self.count >= WAITING {
                             break;
@@ -80,10 +80,10 @@ impl Job<'_> {
                     }
                 }
                 if self.count >= WAITING {
-                    total += self.waited(text);
+                    total += self.waited::<S>(text);
                 }
             }
-            total += self.waited(space);
+            total += self.waited::<S>(space);
             done = from;
         }
         total
@@ -118,17 +118,25 @@ impl Job<'_> {
 
     /// The number of tokens of a piece, or 0 if it has to wait.
     #[inline]
-    fn piece(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+    fn piece<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
         let length = end - start;
         if length == 1 {
             return 1;
         }
         if length > 15 {
-            return self.long(text, start, end);
+            if text[end - 3] >= 0xe0 && self.pattern != Pattern::R50k {
+                return self.joints::<S>(text, start, end);
+            }
+            if length > LONGEST_KEPT {
+                return S::count_piece(self.vocab, &text[start..end]);
+            }
+            self.waiting[self.count] = (start, length);
+            self.count += 1;
+            return 0;
         }
         if start + 16 > text.len() {
             let key = medium_key(&text[start..end]);
-            return self.look_up(text, start, key, medium_hash(key));
+            return self.look_up::<S>(text, start, key, medium_hash(key));
         }
         if length <= 8 {
             let word = u64::from_le_bytes(*text[start..].first_chunk().expect("16 bytes"));
@@ -145,15 +153,23 @@ impl Job<'_> {
 
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
-    fn waited(&mut self, text: &[u8]) -> u64 {
+    fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
         // Keys, hashes and starts of those that are not recent either.
         let mut keys = [([0; 2], 0, 0); WAITING + WINDOW];
-        let (mut total, mut kept) = (0, 0);
+        let mut long = [([0; 4], 0, 0); WAITING + WINDOW];
+        let (mut total, mut kept, mut longs) = (0, 0, 0);
         let tables = self.vocab.tables;
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.waiting[index];
+            if length > LONGEST_KEPT {
+                total += S::count_piece(self.vocab, &text[start..start + length]);
+                continue;
+            }
             if length > 15 {
-                total += self.long(text, start, start + length);
+                let key = long_key(&text[start..start + length]);
+                self.cache.prefetch_long(key);
+                long[longs] = (key, start, length);
+                longs += 1;
                 continue;
             }
             let key = key_of(text, start, length);
@@ -172,25 +188,28 @@ impl Job<'_> {
             keys[kept] = (key, hash, start);
             kept += 1;
         }
+        for &(key, start, length) in &long[..longs] {
+            total += self.long::<S>(&text[start..start + length], key);
+        }
         for &(key, hash, start) in &keys[..kept] {
-            total += self.look_up(text, start, key, hash);
+            total += self.look_up::<S>(text, start, key, hash);
         }
         total
     }
 
     /// The number of tokens of a piece of up to 15 bytes that is not recent.
-    fn look_up(&mut self, text: &[u8], start: usize, key: [u64; 2], hash: u64) -> u64 {
+    fn look_up<S: Scan>(&mut self, text: &[u8], start: usize, key: [u64; 2], hash: u64) -> u64 {
         let tables = self.vocab.tables;
         let length = (key[1] >> 56) as usize;
         let piece = &text[start..start + length];
         if length > 8 {
-            let count = self.in_medium(key, hash).unwrap_or_else(|| self.remembered(piece, key, hash));
+            let count = self.in_medium(key, hash).unwrap_or_else(|| self.remembered::<S>(piece, key, hash));
             self.cache.keep_recent_medium(key, hash, count);
             return count;
         }
         if piece[length - 1] == 0 {
             // A short key doesn't tell NUL bytes at the end from none.
-            return self.vocab.count_piece(piece);
+            return S::count_piece(self.vocab, piece);
         }
         let bits = tables.short.len().trailing_zeros();
         let want = short_slot(key[0], bits);
@@ -199,8 +218,10 @@ impl Job<'_> {
         if count >= 16 || count == 0 {
             // What found no place in its bucket is in the other table.
             let full = bucket[3] != 0;
-            count =
-                full.then(|| self.in_medium(key, hash)).flatten().unwrap_or_else(|| self.remembered(piece, key, hash));
+            count = full
+                .then(|| self.in_medium(key, hash))
+                .flatten()
+                .unwrap_or_else(|| self.remembered::<S>(piece, key, hash));
         }
         self.cache.keep_recent(key[0], count);
         count
@@ -223,42 +244,26 @@ impl Job<'_> {
     }
 
     /// The number of tokens of a piece that no table holds.
-    fn remembered(&mut self, piece: &[u8], key: [u64; 2], hash: u64) -> u64 {
+    fn remembered<S: Scan>(&mut self, piece: &[u8], key: [u64; 2], hash: u64) -> u64 {
         self.cache.medium(key, hash).unwrap_or_else(|| {
-            let count = self.vocab.count_piece(piece);
+            let count = S::count_piece(self.vocab, piece);
             self.cache.keep_medium(key, hash, count);
             count
         })
     }
 
     /// The number of tokens of a piece of more than 15 bytes.
-    fn long(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
-        let piece = &text[start..end];
-        if piece[piece.len() - 3] >= 0xe0 && self.pattern != Pattern::R50k {
-            return self.joints(text, start, end);
-        }
-        if piece.len() > LONGEST_KEPT {
-            return self.vocab.count_piece(piece);
-        }
-        let mut bytes = [0; 32];
-        bytes[..piece.len()].copy_from_slice(piece);
-        let (words, _) = bytes.as_chunks();
-        let mut key = [0; 4];
-        for (number, word) in key.iter_mut().zip(words) {
-            *number = u64::from_le_bytes(*word);
-        }
-        key[3] |= (piece.len() as u64) << 56;
-        if let Some(count) = self.cache.long(key) {
-            return count;
-        }
-        let count = self.vocab.count_piece(piece);
-        self.cache.keep_long(key, count);
-        count
+    fn long<S: Scan>(&mut self, piece: &[u8], key: [u64; 4]) -> u64 {
+        self.cache.long(key).unwrap_or_else(|| {
+            let count = S::count_piece(self.vocab, piece);
+            self.cache.keep_long(key, count);
+            count
+        })
     }
 
     /// The number of tokens of a piece with characters of three bytes: it falls apart where no token holds two of them
     /// side by side, and most of the parts are single characters or words of the vocabulary.
-    fn joints(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+    fn joints<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
         const NOT_WIDE: u32 = 0;
         let tables = self.vocab.tables;
         let bits = tables.joints.len().trailing_zeros() + 6;
@@ -279,29 +284,34 @@ impl Job<'_> {
             if last != NOT_WIDE {
                 let bit = joint_bit(last, point, bits);
                 if (tables.joints[bit / 64] >> (bit % 64)) & 1 == 0 {
-                    total += self.part(text, part, at, last);
+                    total += self.part::<S>(text, part, at, last);
                     part = at;
                 }
             }
             last = point;
             at += 3;
         }
-        total + self.part(text, part, end, last)
+        total + self.part::<S>(text, part, end, last)
     }
 
     /// The number of tokens of a part of a piece; `last` is its last character if that has three bytes.
     #[inline]
-    fn part(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
+    fn part<S: Scan>(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
         if end - start == 3 && last != 0 {
             return (self.vocab.tables.alone[last as usize / 32] >> (last % 32 * 2)) & 3;
         }
-        if end - start > 15 {
-            return self.vocab.count_piece(&text[start..end]);
+        if end - start > LONGEST_KEPT {
+            return S::count_piece(self.vocab, &text[start..end]);
         }
         if self.count >= WAITING {
-            return self.waited(text) + self.piece(text, start, end);
+            return self.waited::<S>(text) + self.part::<S>(text, start, end, last);
         }
-        self.piece(text, start, end)
+        if end - start > 15 {
+            self.waiting[self.count] = (start, end - start);
+            self.count += 1;
+            return 0;
+        }
+        self.piece::<S>(text, start, end)
     }
 }
 
@@ -329,4 +339,18 @@ fn key_of(text: &[u8], start: usize, length: usize) -> [u64; 2] {
     let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
     let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
     [kept(low, length), kept(high, length.saturating_sub(8)) | ((length as u64) << 56)]
+}
+
+/// The key of a piece of 16 to 31 bytes.
+#[inline]
+fn long_key(piece: &[u8]) -> [u64; 4] {
+    let mut bytes = [0; 32];
+    bytes[..piece.len()].copy_from_slice(piece);
+    bytes[31] = piece.len() as u8;
+    let (words, _) = bytes.as_chunks();
+    let mut key = [0; 4];
+    for (number, word) in key.iter_mut().zip(words) {
+        *number = u64::from_le_bytes(*word);
+    }
+    key
 }

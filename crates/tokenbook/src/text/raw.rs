@@ -69,6 +69,7 @@ pub(super) mod avx2 {
 
     use crate::text::fast::Job;
     use crate::text::scan::{Masks, Scan, Window};
+    use crate::text::vocab::Vocab;
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
@@ -83,6 +84,17 @@ pub(super) mod avx2 {
             // SAFETY: only used in `count`, whose caller has asked the processor.
             unsafe { masks(window) }
         }
+
+        #[inline]
+        fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
+            // SAFETY: as above.
+            unsafe { count_piece(vocab, piece) }
+        }
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
+        vocab.count_piece(piece)
     }
 
     #[target_feature(enable = "avx2")]

@@ -4,6 +4,7 @@
 //! change is left to the next window.
 
 use super::split::Pattern;
+use super::vocab::Vocab;
 
 /// Bytes looked at together.
 pub(super) const WINDOW: usize = 64;
@@ -31,6 +32,9 @@ pub(super) struct Masks {
 pub(super) trait Scan {
     /// The masks of the first 64 bytes.
     fn masks(window: &Window) -> Masks;
+
+    /// [`Vocab::count_piece`] with the same instructions.
+    fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64;
 }
 
 /// For any processor.
@@ -59,6 +63,10 @@ const KINDS: [u8; 256] = {
 };
 
 impl Scan for Portable {
+    fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
+        vocab.count_piece(piece)
+    }
+
     #[inline]
     fn masks(window: &Window) -> Masks {
         let mut planes = [0u64; 8];

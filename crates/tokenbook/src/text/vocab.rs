@@ -41,6 +41,8 @@ pub(super) struct Tables {
     pub(super) joints: &'static [u64],
     /// The number of tokens of each character of three bytes by itself, in two bits.
     pub(super) alone: &'static [u64],
+    /// The tokens of characters below U+10000 with which merging may begin, or [`NONE`].
+    pub(super) atoms: &'static [u32; 1 << 16],
 }
 
 /// One vocabulary: tables and how much of them belongs to it.
@@ -59,7 +61,7 @@ pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998, nu
 
 impl Vocab {
     /// The id of a single byte; it is below 256.
-    #[inline]
+    #[inline(always)]
     pub(super) fn single(&self, byte: u8) -> u32 {
         u32::from(self.tables.singles[usize::from(byte)])
     }
@@ -95,9 +97,25 @@ impl Vocab {
         }
     }
 
-    /// What two tokens of one byte merge into, or [`NONE`].
+    /// The token of the first character if merging may begin with it, else [`NONE`], and the bytes that this is about.
     #[inline]
-    pub(super) fn merge_bytes(&self, left: u32, right: u32) -> u32 {
+    pub(super) fn atom(&self, bytes: &[u8]) -> (u32, usize) {
+        let bits = |at: usize| bytes.get(at).map_or(0, |&byte| usize::from(byte & 0x3f));
+        let (point, length) = match bytes[0] {
+            first @ ..0x80 => (usize::from(first), 1),
+            first @ 0xc2..0xe0 if bytes.len() > 1 => ((usize::from(first & 0x1f) << 6) | bits(1), 2),
+            first @ 0xe0..0xf0 if bytes.len() > 2 => ((usize::from(first & 0x0f) << 12) | (bits(1) << 6) | bits(2), 3),
+            _ => return (NONE, 1),
+        };
+        (self.tables.atoms[point & 0xffff], length)
+    }
+
+    /// What two tokens merge into, or [`NONE`]; quick for single bytes.
+    #[inline]
+    pub(super) fn merge_early(&self, left: u32, right: u32) -> u32 {
+        if left | right >= 256 {
+            return self.merge(left, right);
+        }
         let id = self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize];
         if id < self.limit { id } else { NONE }
     }
