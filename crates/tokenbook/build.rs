@@ -217,22 +217,26 @@ impl Out {
         for (id, &[left, right]) in vocabulary.splits.iter().enumerate() {
             if left != NONE {
                 let key = pair_key(left, right);
-                let bit = pair_bit(key, pair_bits + 2);
-                filter[bit / 64] |= 1 << (bit % 64);
                 if left < 256 && right < 256 {
                     byte_pairs[(left << 8 | right) as usize] = id as u32;
                 }
-                let (table, bits) =
-                    if id < 1 << FREQUENT_BITS { (&mut frequent, FREQUENT_BITS + 1) } else { (&mut pairs, pair_bits) };
-                let mut slot = pair_slot(key, bits);
-                while table[slot] != 0 {
-                    slot = (slot + 1) % table.len();
+                let bucket = 2 * pair_slot(key, FREQUENT_BITS);
+                let free = frequent[bucket..bucket + 2].iter_mut().find(|slot| **slot == 0);
+                if let Some(free) = free.filter(|_| id < 3 << (FREQUENT_BITS - 1)) {
+                    *free = (key << ID_BITS) | id as u64;
+                    continue;
                 }
-                table[slot] = (key << ID_BITS) | id as u64;
+                let bit = pair_bit(key, pair_bits + 2);
+                filter[bit / 64] |= 1 << (bit % 64);
+                let mut slot = pair_slot(key, pair_bits);
+                while pairs[slot] != 0 {
+                    slot = (slot + 1) % pairs.len();
+                }
+                pairs[slot] = (key << ID_BITS) | id as u64;
             }
         }
         self.u64s(&format!("{name}_PAIRS"), &pairs);
-        self.u64s(&format!("{name}_FREQUENT"), &frequent);
+        self.words(&format!("{name}_FREQUENT"), "[u64; 2]", frequent.len() / 2, &self.u64_bytes(&frequent));
         self.u64s(&format!("{name}_PAIR_FILTER"), &filter);
         self.u32s(&format!("{name}_BYTE_PAIRS"), &byte_pairs);
 

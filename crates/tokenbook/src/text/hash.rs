@@ -7,7 +7,7 @@ pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bits of a token id.
 pub(crate) const ID_BITS: u32 = 18;
 
-/// Merges below `1 << FREQUENT_BITS` are in a table of their own, which stays in a core's own memory.
+/// The merges that come first are in a table of `1 << FREQUENT_BITS` buckets, which stays in a core's own memory.
 pub(crate) const FREQUENT_BITS: u32 = 14;
 
 /// Two token ids as one key.

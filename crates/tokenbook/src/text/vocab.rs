@@ -23,9 +23,9 @@ pub(super) struct Tables {
     pub(super) halves: &'static [u32],
     /// A hash table of pairs: two ids and the id that they merge into.
     pub(super) pairs: &'static [u64],
-    /// The same for the merges that come first.
-    pub(super) frequent: &'static [u64; 1 << (FREQUENT_BITS + 1)],
-    /// A set of pairs that holds all of the table's and a few others.
+    /// Buckets of two slots for most of the merges that come first; they are not in the other table.
+    pub(super) frequent: &'static [[u64; 2]; 1 << FREQUENT_BITS],
+    /// A set of pairs that holds all of the other table's and a few that are in none.
     pub(super) pair_filter: &'static [u64],
     /// The ids that pairs of single bytes merge into, by their ids.
     pub(super) byte_pairs: &'static [u32; 1 << 16],
@@ -121,25 +121,29 @@ impl Vocab {
     }
 
     /// What two tokens merge into, or [`NONE`].
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
-        let pairs = self.tables.pairs;
         let key = pair_key(left, right);
+        let bucket = self.tables.frequent[pair_slot(key, FREQUENT_BITS)];
         let bit = pair_bit(key, self.tables.pair_filter.len().trailing_zeros() + 6);
-        if (self.tables.pair_filter[bit / 64] >> (bit % 64)) & 1 == 0 {
-            return NONE;
+        let rare = (self.tables.pair_filter[bit / 64] >> (bit % 64)) & 1 != 0;
+        let want = key << ID_BITS;
+        // The id is what is left of the slot that has the key.
+        let id = (bucket[0] ^ want).min(bucket[1] ^ want);
+        if id < 1 << ID_BITS {
+            id as u32
+        } else if rare {
+            self.merge_rare(key)
+        } else {
+            NONE
         }
-        let mut slot = pair_slot(key, FREQUENT_BITS + 1);
-        loop {
-            let entry = self.tables.frequent[slot];
-            if entry >> ID_BITS == key {
-                return (entry & ((1 << ID_BITS) - 1)) as u32;
-            }
-            if entry == 0 {
-                break;
-            }
-            slot = (slot + 1) & (self.tables.frequent.len() - 1);
-        }
+    }
+
+    /// The same for a pair that is not in the first table.
+    #[inline(never)]
+    fn merge_rare(&self, key: u64) -> u32 {
+        let pairs = self.tables.pairs;
         let mut slot = pair_slot(key, pairs.len().trailing_zeros());
         loop {
             let entry = pairs[slot];
