@@ -207,10 +207,22 @@ impl Ledger {
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Conflict`] when its id is there
     /// with other content, [`ErrorCode::Unavailable`] when the file can't be written.
     pub fn record(&self, call: Call) -> Result<Recorded> {
+        self.submit(call)?.wait()
+    }
+
+    /// Hands a call to the writer and returns at once; the receipt waits until it is durable.
+    ///
+    /// One thread can so have many calls on their way, which are committed together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Unavailable`] when the ledger is
+    /// closed.
+    pub fn submit(&self, call: Call) -> Result<Receipt> {
         let inner = self.inner()?;
         let prepared = Prepared::new(call)?;
         let (batch, at) = inner.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
-        batch.wait()[at].clone()
+        Ok(Receipt { batch, at })
     }
 
     /// Records calls and says for each what became of it; they need not succeed or fail together.
@@ -225,7 +237,7 @@ impl Ledger {
         loop {
             // While one part is written, the next is prepared.
             let part: Vec<Call> = calls.by_ref().take(MAX_BATCH).collect();
-            let pending = if part.is_empty() { None } else { Some(self.submit(part)?) };
+            let pending = if part.is_empty() { None } else { Some(self.submit_all(part)?) };
             if let Some(done) = before.take() {
                 done.wait(&mut results);
             }
@@ -237,7 +249,7 @@ impl Ledger {
     }
 
     /// Hands calls to the writer.
-    pub(crate) fn submit(&self, calls: Vec<Call>) -> Result<Pending> {
+    pub(crate) fn submit_all(&self, calls: Vec<Call>) -> Result<Pending> {
         let inner = self.inner()?;
         let mut refused = Vec::new();
         let mut good = Vec::with_capacity(calls.len());
@@ -313,18 +325,19 @@ impl Ledger {
         self.read(|db, names, head| {
             // The index has no providers' names: each provider that was ever recorded is tried.
             let mut providers = vec![0];
-            let mut known = db.prepare_cached("SELECT DISTINCT provider FROM combo WHERE provider <> 0").map_err(sqlite)?;
+            let mut known =
+                db.prepare_cached("SELECT DISTINCT provider FROM combo WHERE provider <> 0").map_err(sqlite)?;
             for provider in known.query_map([], |row| row.get(0)).map_err(sqlite)? {
                 providers.push(provider.map_err(sqlite)?);
             }
             let mut found = Vec::new();
             let by_key = format!(
-                "SELECT {CALL_COLUMNS} FROM call WHERE seq IN (SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 AND provider = ?3"
+                "SELECT {CALL_COLUMNS} FROM call WHERE seq IN (SELECT seq FROM new_key WHERE key = ?1 \
+                 UNION ALL SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 AND provider = ?3"
             );
             let mut by_key = db.prepare_cached(&by_key).map_err(sqlite)?;
             for provider in providers {
-                let mut rows =
-                    by_key.query((crate::store::writer::key(provider, id), id, provider)).map_err(sqlite)?;
+                let mut rows = by_key.query((crate::store::writer::key(provider, id), id, provider)).map_err(sqlite)?;
                 while let Some(row) = rows.next().map_err(sqlite)? {
                     found.push(call(db, names, row)?.call);
                 }
@@ -391,6 +404,25 @@ impl Ledger {
 fn not_found(id: &str) -> Error {
     let shown: String = id.chars().take(80).collect();
     Error::new(ErrorCode::NotFound, format!("no call has the id {shown:?}"))
+}
+
+/// A call on its way to the disk.
+#[derive(Debug)]
+#[must_use = "without waiting, nobody learns whether the call was recorded"]
+pub struct Receipt {
+    batch: Arc<Batch>,
+    at: usize,
+}
+
+impl Receipt {
+    /// Waits until the call is durable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record`].
+    pub fn wait(self) -> Result<Recorded> {
+        self.batch.wait()[self.at].clone()
+    }
 }
 
 /// Calls handed to the writer.

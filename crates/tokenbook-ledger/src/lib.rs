@@ -5,6 +5,7 @@ mod calendar;
 mod csv;
 mod digest;
 mod filter;
+mod hash;
 mod ledger;
 mod list;
 mod prune;
@@ -17,7 +18,7 @@ mod transfer;
 mod verify;
 
 pub use filter::Filter;
-pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Recorded, Stats, Status};
+pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status};
 pub use list::{ListQuery, MAX_PAGE, Page};
 pub use prune::Pruned;
 pub use query::{QueryLimits, QueryResult, Value};

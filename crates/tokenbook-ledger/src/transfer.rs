@@ -223,7 +223,7 @@ impl<'a> Import<'a> {
     }
 
     fn send(&mut self) -> Result<()> {
-        let pending = self.ledger.submit(std::mem::take(&mut self.calls))?;
+        let pending = self.ledger.submit_all(std::mem::take(&mut self.calls))?;
         let lines = std::mem::take(&mut self.lines);
         let before = self.before.replace((pending, lines));
         self.settle(before);

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use tokenbook::Result;
 
-use crate::calendar::{Calendar, MS_PER_HOUR};
+use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::digest::{CHAIN_START, Digest, chain, digest};
 use crate::ledger::Ledger;
 use crate::store::fold::{Deltas, Kind};
@@ -146,7 +146,12 @@ fn check_calls(
     found: &mut Verification,
 ) -> Result<Deltas> {
     let mut pruned = pruned_runs(db)?.into_iter().peekable();
-    let mut indexed = db.prepare("SELECT 1 FROM call_key WHERE key = ?1 AND seq = ?2").map_err(sqlite)?;
+    let mut indexed = db
+        .prepare(
+            "SELECT 1 FROM new_key WHERE key = ?1 AND seq = ?2 \
+                 UNION ALL SELECT 1 FROM call_key WHERE key = ?1 AND seq = ?2",
+        )
+        .map_err(sqlite)?;
     let mut statement =
         db.prepare(&format!("SELECT {CALL_COLUMNS}, provider FROM call ORDER BY seq")).map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
@@ -212,7 +217,9 @@ fn check_calls(
     if i64::try_from(found.calls) != Ok(head.count) {
         found.add(ProblemKind::Lost, format!("there are {} calls instead of {}", found.calls, head.count));
     }
-    let keys: i64 = db.query_row("SELECT count(*) FROM call_key", [], |row| row.get(0)).map_err(sqlite)?;
+    let keys: i64 = db
+        .query_row("SELECT (SELECT count(*) FROM call_key) + (SELECT count(*) FROM new_key)", [], |row| row.get(0))
+        .map_err(sqlite)?;
     if keys != folded {
         found.add(ProblemKind::Index, format!("the index of ids has {keys} entries instead of {folded}"));
     }
@@ -235,7 +242,8 @@ fn check_rollups(
 ) -> Result<()> {
     let mut expected = sums.into_sorted();
     let pruned_day = calendar.day_of(head.pruned_before);
-    let (mut hours, mut days) = (Sums::default(), Sums::default());
+    let pruned_month = Calendar::first_day(Unit::Month, pruned_day);
+    let (mut hours, mut days, mut months) = (Sums::default(), Sums::default(), Sums::default());
     let mut statement = db.prepare("SELECT kind, bucket, facet, combo, sums FROM roll").map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     while let Some(row) = rows.next().map_err(sqlite)? {
@@ -245,6 +253,9 @@ fn check_rollups(
             2 => Kind::Session,
             3 => Kind::Tag,
             4 => Kind::Tool,
+            5 => Kind::Month,
+            6 => Kind::TagMonth,
+            7 => Kind::ToolMonth,
             other => {
                 found.add(ProblemKind::Damaged, format!("a rollup is of the unknown kind {other}"));
                 continue;
@@ -268,10 +279,12 @@ fn check_rollups(
         match kind {
             Kind::Hour => hours.add(&stored),
             Kind::Day => days.add(&stored),
+            Kind::Month => months.add(&stored),
             _ => {}
         }
         let frozen = match kind {
             Kind::Hour => at.bucket * MS_PER_HOUR < head.pruned_before,
+            Kind::Month | Kind::TagMonth | Kind::ToolMonth => head.pruned_before > 0 && at.bucket <= pruned_month,
             _ => at.bucket < pruned_day,
         };
         if !frozen && expected.as_ref() != Some(&stored) {
@@ -281,8 +294,8 @@ fn check_rollups(
     for (at, _) in expected {
         found.add(ProblemKind::WrongSum, format!("{at:?} is missing"));
     }
-    if hours != days {
-        found.add(ProblemKind::WrongSum, "the sums by hour and by day differ");
+    if hours != days || days != months {
+        found.add(ProblemKind::WrongSum, "the sums by hour, by day and by month differ");
     }
     Ok(())
 }

@@ -247,7 +247,7 @@ fn filters() -> impl Strategy<Value = Filter> {
 
 fn bounds() -> impl Strategy<Value = Option<i64>> {
     let hours = (-2..100_i64).prop_map(|hour| Some(START + hour * 3_600_000));
-    let days = (0..5_i64).prop_map(|day| Some(START + day * 86_400_000));
+    let days = prop_oneof![0..5_i64, 0..70_i64].prop_map(|day| Some(START + day * 86_400_000));
     prop_oneof![Just(None), hours, days, (0..SPAN).prop_map(|ms| Some(START + ms))]
 }
 

@@ -1,12 +1,11 @@
 //! Adds up what a question is about, from the coarsest sums that fit.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
 use tokenbook::{Error, Result, Timestamp};
 
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::filter::{Filter, Wanted};
+use crate::hash::FastMap;
 use crate::report::{Group, ReportQuery};
 use crate::store::fold::Kind;
 use crate::store::names::{Combo, Names};
@@ -31,7 +30,7 @@ pub(crate) struct Cell {
 
 /// What came together.
 pub(crate) struct Gathered {
-    pub(crate) cells: HashMap<Cell, Sums>,
+    pub(crate) cells: FastMap<Cell, Sums>,
     pub(crate) total: Sums,
     pub(crate) overlapping: bool,
 }
@@ -68,6 +67,7 @@ impl Question {
 /// A piece of the range and where its sums come from; bounds are half open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
+    Months(i64, i64),
     Days(i64, i64),
     Hours(i64, i64),
     Calls(i64, i64),
@@ -82,11 +82,11 @@ struct Gathering<'a> {
     folded: i64,
     /// Whether cells take part, or only the total.
     with_cells: bool,
-    with_total: bool,
-    cells: HashMap<Cell, Sums>,
+    overlapping: bool,
+    cells: FastMap<Cell, Sums>,
     total: Sums,
     /// What each combo becomes when grouped, none if it isn't wanted.
-    combos: HashMap<i64, Option<Cell>>,
+    combos: FastMap<i64, Option<Cell>>,
 }
 
 pub(crate) fn gather(
@@ -123,6 +123,9 @@ pub(crate) fn gather(
         Some(_) => !own_days || several(wanted.tag.as_ref()) || several(wanted.tool.as_ref()),
     };
 
+    let months = own_days
+        && !matches!(question.unit, Some(Unit::Day | Unit::Week))
+        && facet.is_none_or(|kind| kind.by_month().is_some());
     let mut gathering = Gathering {
         db,
         names,
@@ -131,26 +134,33 @@ pub(crate) fn gather(
         calendar,
         folded: head.folded,
         with_cells: true,
-        with_total: call_by_call || !overlapping,
-        cells: HashMap::new(),
+        overlapping,
+        cells: FastMap::default(),
         total: Sums::default(),
-        combos: HashMap::new(),
+        combos: FastMap::default(),
     };
     let from = question.from.unwrap_or_else(|| start_of_all(days));
     let to = question.to.unwrap_or_else(|| end_of_all(days));
-    let parts =
-        if call_by_call { vec![Piece::Calls(from, to)] } else { pieces(days, from, to, own_days, facet.is_none()) };
+    let parts = if call_by_call {
+        vec![Piece::Calls(from, to)]
+    } else {
+        pieces(days, from, to, &Fit { days: own_days, hours: facet.is_none(), months })
+    };
     gathering.take(&parts, facet.unwrap_or(Kind::Day), head, bounds)?;
     gathering.take_tail(from, to)?;
     if overlapping && !call_by_call {
         // Rows overlap: the total is of calls, each once.
         gathering.with_cells = false;
-        gathering.with_total = true;
-        let whole = pieces(days, from, to, true, true);
+        gathering.total = Sums::default();
+        let whole = pieces(days, from, to, &Fit { days: true, hours: true, months: true });
         gathering.take(&whole, Kind::Day, head, bounds)?;
         gathering.take_tail(from, to)?;
     }
-    let Gathering { cells, total, .. } = gathering;
+    let Gathering { cells, mut total, .. } = gathering;
+    if !overlapping {
+        // Each call is in one cell.
+        cells.values().for_each(|sums| total.add(sums));
+    }
     Ok(Gathered { cells, total, overlapping })
 }
 
@@ -180,10 +190,17 @@ fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
     Ok((from, most(last, tail_last).unwrap_or(0).max(from + MS_PER_HOUR)))
 }
 
-/// Cuts a range into whole days, whole hours at their sides, and the calls that are left at the edges.
-fn pieces(days: &mut Calendar, from: i64, to: i64, by_day: bool, by_hour: bool) -> Vec<Piece> {
+/// Which sums answer a question.
+struct Fit {
+    months: bool,
+    days: bool,
+    hours: bool,
+}
+
+/// Cuts a range into whole months, whole days and hours at their sides, and the calls that are left at the edges.
+fn pieces(days: &mut Calendar, from: i64, to: i64, fit: &Fit) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    if by_day {
+    if fit.days {
         let mut first = days.day_of(from);
         if days.day_start(first) < from {
             first += 1;
@@ -191,14 +208,29 @@ fn pieces(days: &mut Calendar, from: i64, to: i64, by_day: bool, by_hour: bool) 
         let last = days.day_of(to);
         if first < last {
             let (start, end) = (days.day_start(first), days.day_start(last));
-            push_hours(&mut pieces, from, start, by_hour);
-            pieces.push(Piece::Days(first, last));
-            push_hours(&mut pieces, end, to, by_hour);
+            push_hours(&mut pieces, from, start, fit.hours);
+            push_months(&mut pieces, days, first, last, fit.months);
+            push_hours(&mut pieces, end, to, fit.hours);
             return pieces;
         }
     }
-    push_hours(&mut pieces, from, to, by_hour);
+    push_hours(&mut pieces, from, to, fit.hours);
     pieces
+}
+
+fn push_months(pieces: &mut Vec<Piece>, days: &mut Calendar, from: i64, to: i64, by_month: bool) {
+    let mut first = Calendar::first_day(Unit::Month, from);
+    if first < from {
+        first = days.next(Unit::Month, first);
+    }
+    let last = Calendar::first_day(Unit::Month, to);
+    if by_month && first < last {
+        pieces.push(Piece::Days(from, first));
+        pieces.push(Piece::Months(first, last));
+        pieces.push(Piece::Days(last, to));
+    } else {
+        pieces.push(Piece::Days(from, to));
+    }
 }
 
 fn push_hours(pieces: &mut Vec<Piece>, from: i64, to: i64, by_hour: bool) {
@@ -222,6 +254,10 @@ impl Gathering<'_> {
     fn take(&mut self, pieces: &[Piece], kind: Kind, head: HeadRow, bounds: (i64, i64)) -> Result<()> {
         for piece in pieces {
             match *piece {
+                Piece::Months(from, to) => {
+                    let kind = kind.by_month().expect("pieces of months are cut for these only");
+                    self.take_rollup(kind, from, to, bounds)?;
+                }
                 Piece::Days(from, to) => self.take_rollup(kind, from, to, bounds)?,
                 Piece::Hours(from, to) => self.take_rollup(Kind::Hour, from, to, bounds)?,
                 Piece::Calls(from, to) => {
@@ -272,10 +308,10 @@ impl Gathering<'_> {
 
     fn take_rollup(&mut self, kind: Kind, from: i64, to: i64, bounds: (i64, i64)) -> Result<()> {
         let facets = match kind {
-            Kind::Hour | Kind::Day => None,
+            Kind::Hour | Kind::Day | Kind::Month => None,
             Kind::Session => self.wanted.session.clone(),
-            Kind::Tag => self.wanted.tag.clone(),
-            Kind::Tool => self.wanted.tool.clone(),
+            Kind::Tag | Kind::TagMonth => self.wanted.tag.clone(),
+            Kind::Tool | Kind::ToolMonth => self.wanted.tool.clone(),
         };
         let db = self.db;
         let Some(facets) = facets else {
@@ -287,8 +323,8 @@ impl Gathering<'_> {
         // A few of very many: looked up day by day instead of read past.
         let sql = "SELECT bucket, facet, combo, sums FROM roll WHERE kind = ?1 AND bucket = ?2 AND facet = ?3";
         let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
-        // Two days to each side, since the bounds are instants and the days of some zone.
-        let (first, last) = (bounds.0.div_euclid(24 * MS_PER_HOUR) - 2, bounds.1.div_euclid(24 * MS_PER_HOUR) + 2);
+        // Some days to each side: the bounds are instants, and months start before.
+        let (first, last) = (bounds.0.div_euclid(24 * MS_PER_HOUR) - 33, bounds.1.div_euclid(24 * MS_PER_HOUR) + 2);
         for day in from.max(first)..to.min(last) {
             for facet in &facets {
                 let rows = statement.query((kind as i64, day, facet)).map_err(sqlite)?;
@@ -305,10 +341,8 @@ impl Gathering<'_> {
             let facet: i64 = row.get(1).map_err(sqlite)?;
             let Some(mut cell) = self.combo(row.get(2).map_err(sqlite)?)? else { continue };
             let sums = row.get_ref(3).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
-            if self.with_total {
-                self.total.add_written(sums)?;
-            }
             if !self.with_cells {
+                self.total.add_written(sums)?;
                 continue;
             }
             if let Some(unit) = self.question.unit {
@@ -321,8 +355,8 @@ impl Gathering<'_> {
             }
             match kind {
                 Kind::Session if self.question.has(Group::Session) => cell.session = facet,
-                Kind::Tag if self.question.has(Group::Tag) => cell.tag = facet,
-                Kind::Tool if self.question.has(Group::Tool) => cell.tool = facet,
+                Kind::Tag | Kind::TagMonth if self.question.has(Group::Tag) => cell.tag = facet,
+                Kind::Tool | Kind::ToolMonth if self.question.has(Group::Tool) => cell.tool = facet,
                 _ => {}
             }
             self.cells.entry(cell).or_default().add_written(sums)?;
@@ -352,7 +386,7 @@ impl Gathering<'_> {
         let tools: Vec<ToolFacts> = facts.tools.iter().copied().filter(|tool| self.wanted.has_tool(tool)).collect();
         share.clone_from(&facts.share);
         Facts::add_tools(&tools, share);
-        if self.with_total {
+        if !self.with_cells || self.overlapping {
             self.total.add_share(share);
         }
         if !self.with_cells {

@@ -1,11 +1,12 @@
 //! Rollups: sums by hour and day, and by session, tag and tool a day, kept beside the calls they are made of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokenbook::Result;
 
-use crate::calendar::{Calendar, MS_PER_HOUR};
+use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
+use crate::hash::FastMap;
 use crate::store::row::Facts;
 use crate::store::sqlite;
 use crate::sums::{Share, Sums};
@@ -23,6 +24,24 @@ pub(crate) enum Kind {
     Tag = 3,
     /// By tool and day; facet 0 for calls without any.
     Tool = 4,
+    /// Every call, by month of the ledger's zone.
+    Month = 5,
+    /// By tag and month.
+    TagMonth = 6,
+    /// By tool and month.
+    ToolMonth = 7,
+}
+
+impl Kind {
+    /// The same by month, if it is kept.
+    pub(crate) const fn by_month(self) -> Option<Self> {
+        match self {
+            Self::Day => Some(Self::Month),
+            Self::Tag => Some(Self::TagMonth),
+            Self::Tool => Some(Self::ToolMonth),
+            _ => None,
+        }
+    }
 }
 
 /// One row of the rollups.
@@ -37,7 +56,7 @@ pub(crate) struct Key {
 /// Sums not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
-    sums: HashMap<Key, Sums>,
+    sums: FastMap<Key, Sums>,
     share: Share,
     tool_share: Share,
 }
@@ -54,26 +73,31 @@ impl Deltas {
         let mut share = std::mem::take(&mut self.share);
         share.clone_from(&facts.share);
         Facts::add_tools(&facts.tools, &mut share);
-        let mut add = |kind, bucket, facet, share: &Share| {
+        let month = Calendar::first_day(Unit::Month, day);
+        let mut add = |kind: Kind, facet, share: &Share| {
+            let bucket = if kind == Kind::Hour { facts.at.div_euclid(MS_PER_HOUR) } else { day };
             self.sums.entry(Key { kind, bucket, facet, combo }).or_default().add_share(share);
+            if let Some(kind) = kind.by_month() {
+                self.sums.entry(Key { kind, bucket: month, facet, combo }).or_default().add_share(share);
+            }
         };
-        add(Kind::Hour, facts.at.div_euclid(MS_PER_HOUR), 0, &share);
-        add(Kind::Day, day, 0, &share);
-        add(Kind::Session, day, facts.session, &share);
+        add(Kind::Hour, 0, &share);
+        add(Kind::Day, 0, &share);
+        add(Kind::Session, facts.session, &share);
         if facts.tags.is_empty() {
-            add(Kind::Tag, day, 0, &share);
+            add(Kind::Tag, 0, &share);
         }
         for tag in &facts.tags {
-            add(Kind::Tag, day, *tag, &share);
+            add(Kind::Tag, *tag, &share);
         }
         if facts.tools.is_empty() {
-            add(Kind::Tool, day, 0, &share);
+            add(Kind::Tool, 0, &share);
         }
         for tool in &facts.tools {
             let mut one = std::mem::take(&mut self.tool_share);
             one.clone_from(&facts.share);
             Facts::add_tools(std::slice::from_ref(tool), &mut one);
-            add(Kind::Tool, day, tool.tool, &one);
+            add(Kind::Tool, tool.tool, &one);
             self.tool_share = one;
         }
         self.share = share;

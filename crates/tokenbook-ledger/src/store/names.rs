@@ -1,11 +1,11 @@
 //! Names as small numbers: every name is stored once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokenbook::Result;
 
+use crate::hash::FastMap;
 use crate::store::{corrupt, sqlite};
 
 /// Entries that a cache holds before it starts anew: sessions may be without number.
@@ -24,9 +24,9 @@ pub(crate) struct Combo {
 /// Gives names their numbers; the writer's, inside its transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
-    names: HashMap<Box<str>, i64>,
-    lists: HashMap<Box<str>, i64>,
-    combos: HashMap<Combo, i64>,
+    names: FastMap<Box<str>, i64>,
+    lists: FastMap<Box<str>, i64>,
+    combos: FastMap<Combo, i64>,
     key: String,
 }
 
@@ -121,9 +121,9 @@ fn number(db: &Connection, find: &str, add: &str, text: &str) -> Result<i64> {
 /// Finds the names behind numbers, and remembers them: a number never changes its meaning.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: HashMap<i64, Arc<str>>,
-    lists: HashMap<i64, Arc<[i64]>>,
-    combos: HashMap<i64, Combo>,
+    names: FastMap<i64, Arc<str>>,
+    lists: FastMap<i64, Arc<[i64]>>,
+    combos: FastMap<i64, Combo>,
 }
 
 impl Names {

@@ -98,7 +98,7 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
         step.execute_batch(STEP_1).map_err(sqlite)?;
         step.execute(
-            "INSERT INTO head (one, seq, count, folded, pruned_before, chain) VALUES (1, 0, 0, 0, 0, ?1)",
+            "INSERT INTO head (one, seq, count, folded, indexed, pruned_before, chain) VALUES (1, 0, 0, 0, 0, 0, ?1)",
             [&CHAIN_START[..]],
         )
         .map_err(sqlite)?;
@@ -121,14 +121,14 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
 }
 
 /// Names are interned (0 is none), lists too; a `combo` is what every rollup is grouped by. `call.seq` has no gaps
-/// except where `pruned` says so. `call_key` and `roll` cover the calls up to `head.folded`; the few after it are
-/// read from `call` itself, so that an append writes few pages.
+/// except where `pruned` says so. `call_key`, `new_key` and `roll` cover the calls up to `head.folded`; the few after it
+/// are read from `call` itself, so that an append writes few pages.
 const STEP_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
-  seq INTEGER NOT NULL, count INTEGER NOT NULL, folded INTEGER NOT NULL, pruned_before INTEGER NOT NULL,
-  chain BLOB NOT NULL
+  seq INTEGER NOT NULL, count INTEGER NOT NULL, folded INTEGER NOT NULL, indexed INTEGER NOT NULL,
+  pruned_before INTEGER NOT NULL, chain BLOB NOT NULL
 ) STRICT;
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE list (id INTEGER PRIMARY KEY, members TEXT NOT NULL UNIQUE) STRICT;
@@ -153,6 +153,7 @@ CREATE TABLE call (
 ) STRICT;
 CREATE INDEX call_at ON call (at);
 CREATE TABLE call_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE new_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE roll (
   kind INTEGER NOT NULL, bucket INTEGER NOT NULL, facet INTEGER NOT NULL, combo INTEGER NOT NULL, sums BLOB NOT NULL,
   PRIMARY KEY (kind, bucket, facet, combo)

@@ -1,6 +1,5 @@
 //! The one thread that writes: it commits what has gathered, keeps rollups, head and log in order.
 
-use std::collections::HashMap;
 use std::fs::TryLockError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -12,6 +11,7 @@ use tokenbook::{Error, ErrorCode, Result};
 
 use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
+use crate::hash::FastMap;
 use crate::ledger::{Recorded, Status};
 use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
@@ -24,6 +24,9 @@ use crate::store::{corrupt, io, sqlite};
 /// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one, in about a
 /// millisecond; each fold writes its pages once instead of once a commit.
 pub(crate) const FOLD_EVERY: i64 = 2_048;
+/// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
+/// touches a page of its own; the small one has few pages, and hands over in order.
+const INDEX_EVERY: i64 = 32_768;
 /// Pages of the log beyond which it is brought into the database (16 MB).
 const CHECKPOINT_PAGES: i32 = 4_000;
 /// Pages of the log beyond which readers no longer hold that up.
@@ -35,21 +38,23 @@ pub(crate) struct HeadRow {
     pub(crate) seq: i64,
     pub(crate) count: i64,
     pub(crate) folded: i64,
+    pub(crate) indexed: i64,
     pub(crate) pruned_before: i64,
     pub(crate) chain: Digest,
 }
 
 impl HeadRow {
     pub(crate) fn read(db: &Connection) -> Result<Self> {
-        db.prepare_cached("SELECT seq, count, folded, pruned_before, chain FROM head")
+        db.prepare_cached("SELECT seq, count, folded, indexed, pruned_before, chain FROM head")
             .and_then(|mut statement| {
                 statement.query_row([], |row| {
                     Ok(Self {
                         seq: row.get(0)?,
                         count: row.get(1)?,
                         folded: row.get(2)?,
-                        pruned_before: row.get(3)?,
-                        chain: row.get(4)?,
+                        indexed: row.get(3)?,
+                        pruned_before: row.get(4)?,
+                        chain: row.get(5)?,
                     })
                 })
             })
@@ -57,11 +62,13 @@ impl HeadRow {
     }
 
     pub(crate) fn write(&self, db: &Connection) -> Result<()> {
-        db.prepare_cached("UPDATE head SET seq = ?1, count = ?2, folded = ?3, pruned_before = ?4, chain = ?5")
-            .and_then(|mut statement| {
-                statement.execute((self.seq, self.count, self.folded, self.pruned_before, &self.chain[..]))
-            })
-            .map_err(sqlite)?;
+        db.prepare_cached(
+            "UPDATE head SET seq = ?1, count = ?2, folded = ?3, indexed = ?4, pruned_before = ?5, chain = ?6",
+        )
+        .and_then(|mut statement| {
+            statement.execute((self.seq, self.count, self.folded, self.indexed, self.pruned_before, &self.chain[..]))
+        })
+        .map_err(sqlite)?;
         Ok(())
     }
 
@@ -76,7 +83,7 @@ struct Tail {
     /// Up to where they reach, and what is folded; anything else in the head means that another process wrote.
     known: Option<(i64, i64)>,
     /// Number of the call by the key of its id.
-    keys: HashMap<i64, i64>,
+    keys: FastMap<i64, i64>,
     /// Further calls under a key that is taken.
     more: Vec<(i64, i64)>,
     deltas: Deltas,
@@ -320,7 +327,7 @@ impl Writer {
         let db = &*db;
         let mut inserter = Inserter::new(db, scratch)?;
         let mut search = Search {
-            keys: db.prepare_cached("SELECT seq FROM call_key WHERE key = ?1").map_err(sqlite)?,
+            keys: db.prepare_cached(KEYS).map_err(sqlite)?,
             call: db.prepare_cached("SELECT id, provider, digest FROM call WHERE seq = ?1").map_err(sqlite)?,
         };
         let mut facts = Facts::default();
@@ -356,9 +363,16 @@ impl Writer {
         self.tail.deltas.write(&self.db)?;
         let mut keys: Vec<_> = self.tail.keys.drain().chain(self.tail.more.drain(..)).collect();
         keys.sort_unstable();
-        let mut insert = self.db.prepare_cached("INSERT INTO call_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
+        let mut insert = self.db.prepare_cached("INSERT INTO new_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
         for pair in keys {
             insert.execute(pair).map_err(sqlite)?;
+        }
+        drop(insert);
+        if head.seq - head.indexed >= INDEX_EVERY {
+            self.db
+                .execute_batch("INSERT INTO call_key SELECT key, seq FROM new_key ORDER BY key; DELETE FROM new_key")
+                .map_err(sqlite)?;
+            head.indexed = head.seq;
         }
         head.folded = head.seq;
         self.tail.clear();
@@ -398,6 +412,9 @@ impl Writer {
         self.checkpoint_held(true)
     }
 }
+
+/// The calls under a key, in either index.
+const KEYS: &str = "SELECT seq FROM new_key WHERE key = ?1 UNION ALL SELECT seq FROM call_key WHERE key = ?1";
 
 /// Finds calls by id.
 struct Search<'db> {
@@ -467,4 +484,48 @@ fn pruned(before: i64) -> Error {
     let before = tokenbook::Timestamp::from_ms(before).map_or_else(|_| String::new(), |at| at.to_string());
     Error::invalid(format!("at: the ledger was pruned up to {before}; earlier calls can't be told from pruned ones"))
         .with("pruned_before", before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, Ledger, ListQuery, Options, Status};
+
+    #[test]
+    fn ids_are_found_in_the_tail_the_small_and_the_large_index() {
+        let ledger = Ledger::open_in_memory(&Options::default()).expect("a ledger");
+        let call = |number: i64| {
+            let mut call = Call::new("2026-11-22T10:00:00Z".parse().expect("an instant"), "m");
+            call.id = Some(number.to_string());
+            call
+        };
+        let count = INDEX_EVERY + 3 * FOLD_EVERY / 2;
+        for result in ledger.record_batch((0..count).map(call).collect()).expect("open") {
+            assert_eq!(result.expect("recorded").status, Status::Recorded);
+        }
+        let (large, small, tail) = ledger
+            .read(|db, _, head| {
+                let rows = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(sqlite);
+                let large = rows("SELECT count(*) FROM call_key")?;
+                Ok((large, rows("SELECT count(*) FROM new_key")?, head.seq - head.folded))
+            })
+            .expect("read");
+        assert_eq!(large + small + tail, count);
+        assert!(large > 0 && (small > 0 || tail > 0), "{large} {small} {tail}");
+        for number in [0, count / 2, large, large + small - 1, count - 1] {
+            assert_eq!(ledger.record(call(number)).expect("there").status, Status::Duplicate);
+            assert_eq!(ledger.get(&number.to_string()).expect("found"), call(number));
+        }
+        assert!(ledger.verify().expect("verified").ok);
+        assert_eq!(ledger.list(&ListQuery::default()).expect("a page").calls.len(), 100);
+    }
+
+    #[test]
+    fn keys_depend_on_provider_and_id() {
+        let keys = [key(0, "a"), key(1, "a"), key(0, "b"), key(256, "a"), key(0, "")];
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        // Stored in files: it must never change.
+        assert_eq!(key(1, "msg_1"), -2_628_415_719_685_076_811);
+    }
 }

@@ -67,11 +67,16 @@ pub(crate) fn calls() -> impl Strategy<Value = Call> {
     let numbers = (prop::option::of(counts()), prop::option::of(counts()), prop::option::of(counts()));
     let rare = (prop::option::of(0..9_u32), prop::collection::btree_map("[a-z]{1,4}", ".{0,8}", 0..3), pick(NAMES));
     // Instants pile up on the hours and days, where buckets meet.
-    let when = prop_oneof![0..SPAN, (0..SPAN).prop_map(|ms| ms / 3_600_000 * 3_600_000), Just(86_400_000)];
+    let when = prop_oneof![
+        0..SPAN,
+        (0..70_i64).prop_map(|day| day * 86_400_000 - 1),
+        (0..SPAN).prop_map(|ms| ms / 3_600_000 * 3_600_000),
+        Just(86_400_000)
+    ];
     let model = prop::sample::select(vec!["gpt-5", "claude-x"]);
     (when, model, names, prop::option::of(usages()), costs(), lists, tokens, flags, numbers, rare).prop_map(
         |(when, model, names, usage, cost, lists, tokens, flags, numbers, rare)| {
-            let mut call = Call::new(at(START + when), model);
+            let mut call = Call::new(at(START + when.max(0)), model);
             (call.agent, call.action, call.provider, call.session) = names;
             call.usage = usage;
             call.cost = cost;
