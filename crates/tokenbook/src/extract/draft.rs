@@ -205,7 +205,7 @@ impl Draft {
         for (key, value) in self::fields(raw)? {
             match fields.iter_mut().find(|(name, _)| *name == key) {
                 // Numbers only grow; a proxy that fills in zeros says nothing.
-                Some((_, old)) if value != "null" && value != "0" => *old = value,
+                Some((_, old)) if value != "null" && (value != "0" || *old == "null") => *old = value,
                 Some(_) => {}
                 None => fields.push((key, value)),
             }
@@ -254,8 +254,11 @@ impl Draft {
         reading.usage.total_output_tokens().map_err(|error| error.context("usage: output"))?;
         if reading.unknown == [true, true] && reading.usage == Usage::new() {
             let names = usage_fields(self.api);
-            if names.iter().any(|name| usage.get(name).is_some()) {
-                return Ok(None); // They are there, and null.
+            // They are there and null; or nothing is counted yet, as in Google's first pieces.
+            let is_unsaid = names.iter().any(|name| usage.get(name).is_some())
+                || usage.iter().all(|(_, node)| matches!(node, Node::Text(_) | Node::Null));
+            if is_unsaid {
+                return Ok(None);
             }
             let missing = names.join(" or ");
             return Err(
