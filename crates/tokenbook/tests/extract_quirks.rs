@@ -169,6 +169,21 @@ fn what_geminis_own_tools_read_is_input() {
 }
 
 #[test]
+fn googles_python_sdk_spells_the_same_fields_with_underscores() {
+    let body = json!({"response_id": "r", "model_version": "gemini-4-argon", "candidates": [{"finish_reason": "MAX_TOKENS", "content": {"parts": [{"function_call": {"name": "f"}}]}}],
+        "usage_metadata": {"prompt_token_count": 100, "cached_content_token_count": 40, "candidates_token_count": 7, "thoughts_token_count": 3, "total_token_count": 110,
+            "prompt_tokens_details": [{"modality": "AUDIO", "token_count": 30}], "traffic_type": "ON_DEMAND_FLEX"}});
+    let read = extract(Api::GoogleGenerateContent, &body.to_string()).expect("a body");
+    assert_eq!(totals(&read), (100, 10));
+    assert_eq!((kind(&read, TokenKind::CacheRead), kind(&read, TokenKind::InputAudio)), (40, 30));
+    assert_eq!(
+        (read.id.as_deref(), read.model.as_deref(), read.service_tier.as_deref()),
+        (Some("r"), Some("gemini-4-argon"), Some("flex"))
+    );
+    assert_eq!((read.truncated, read.tools_called), (Some(true), vec!["f".to_owned()]));
+}
+
+#[test]
 fn modalities_are_disjoint_kinds() {
     let usage = json!({"promptTokenCount": 1_000, "candidatesTokenCount": 1_292, "totalTokenCount": 2_292, "cachedContentTokenCount": 500,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 300}, {"modality": "AUDIO", "tokenCount": 450}, {"modality": "VIDEO", "tokenCount": 250}],

@@ -1,8 +1,8 @@
 //! Anthropic Messages, also through Bedrock's `InvokeModel` and Vertex AI's `rawPredict`.
 //!
 //! `input_tokens` leaves out both cache reads and cache writes
-//! (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>, read 2026-11-22). Thinking is part of
-//! `output_tokens`. In a stream `message_start` states the input and `message_delta` *cumulative* numbers that may revise
+//! (documented at <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>; recorded answers were checked
+//! 2026-11-22). Thinking is part of `output_tokens`. In a stream `message_start` states the input and `message_delta` *cumulative* numbers that may revise
 //! it (server tools add to the input). `cache_creation` splits the writes by time to live; after server-tool loops it may
 //! cover less than `cache_creation_input_tokens` (seen in recorded answers), and the rest then has an unknown one.
 
@@ -197,8 +197,9 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
 ///
 /// The fields at the top leave out compactions and advisors, and after a fallback they are those of the attempt that
 /// answered, so the call's usage is the sum of what is billed. An attempt that was blocked before any output is not
-/// (<https://platform.claude.com/docs/en/build-with-claude/compaction>,
-/// <https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback>, read 2026-11-22).
+/// (<https://github.com/BerriAI/litellm/pull/27067> and <https://github.com/BerriAI/litellm/pull/39294>, which compare
+/// with invoices, read 2026-11-22; documented at
+/// <https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback>).
 fn read_iterations(usage: Object<'_, '_>, reading: &mut Reading) -> Result<()> {
     let list = usage.list("iterations");
     let mut children = Vec::with_capacity(list.len());

@@ -332,7 +332,9 @@ const fn usage_fields(api: Api) -> &'static [&'static str] {
             &["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"]
         }
         Api::OpenaiEmbeddings => &["prompt_tokens", "total_tokens"],
-        Api::GoogleGenerateContent => &["promptTokenCount", "candidatesTokenCount", "totalTokenCount"],
+        Api::GoogleGenerateContent => {
+            &["promptTokenCount", "candidatesTokenCount", "totalTokenCount", "prompt_token_count", "total_token_count"]
+        }
         Api::GoogleCountTokens => &["totalTokens"],
         Api::BedrockConverse | Api::BedrockCountTokens => &["inputTokens", "outputTokens"],
         Api::CohereChat => &["tokens", "billed_units"],

@@ -2,7 +2,7 @@
 //!
 //! A message is: its length and that of its headers (4 bytes each, big-endian), a CRC-32 of these, the headers, the
 //! payload, and a CRC-32 of everything before it
-//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html>, read 2026-11-22).
+//! (documented at <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html>).
 
 use super::framing::Sink;
 use crate::error::{Error, Result};

@@ -56,7 +56,7 @@ impl Framing {
     }
 }
 
-/// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, read 2026-11-22).
+/// Server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lines {
     line: Vec<u8>,

@@ -2,9 +2,9 @@
 //!
 //! `promptTokenCount` includes `cachedContentTokenCount`; `thoughtsTokenCount` is not in `candidatesTokenCount`;
 //! `toolUsePromptTokenCount` (what Google's own tools read) is input beside the prompt and is charged as input; the total
-//! is the sum of the four (<https://ai.google.dev/api/generate-content#UsageMetadata>,
-//! <https://ai.google.dev/gemini-api/docs/url-context>, read 2026-11-22; 664 recorded answers agree). Each piece of a
-//! stream states the numbers so far.
+//! is the sum of the four (documented at <https://ai.google.dev/api/generate-content#UsageMetadata> and
+//! <https://ai.google.dev/gemini-api/docs/url-context>; 664 recorded answers agree, checked 2026-11-22). Each piece of a
+//! stream states the numbers so far. The names that Google's Python SDKs write (`prompt_token_count`) are read too.
 
 use serde_json::value::RawValue;
 
@@ -21,23 +21,23 @@ use crate::usage::Side;
 pub(super) const INPUT_INCLUDES_CACHE: bool = true;
 
 pick! { Response {
-    id: Text<'a> = "responseId",
-    model: Text<'a> = "modelVersion",
-    created: When = "createTime",
+    id: Text<'a> = "responseId" | "response_id",
+    model: Text<'a> = "modelVersion" | "model_version",
+    created: When = "createTime" | "create_time",
     candidates: Maybe<List<Candidate<'a>>> = "candidates",
-    feedback: Maybe<Feedback<'a>> = "promptFeedback",
-    usage: Raw<'a> = "usageMetadata",
+    feedback: Maybe<Feedback<'a>> = "promptFeedback" | "prompt_feedback",
+    usage: Raw<'a> = "usageMetadata" | "usage_metadata",
     error: Raw<'a> = "error",
 } }
 
 pick! { Feedback {
-    reason: Word<'a> = "blockReason",
+    reason: Word<'a> = "blockReason" | "block_reason",
 } }
 
 pick! { Candidate {
-    finish: Word<'a> = "finishReason",
+    finish: Word<'a> = "finishReason" | "finish_reason",
     content: Content<'a> = "content",
-    grounding: Grounding<'a> = "groundingMetadata",
+    grounding: Grounding<'a> = "groundingMetadata" | "grounding_metadata",
 } }
 
 pick! { Content {
@@ -46,8 +46,8 @@ pick! { Content {
 
 pick! { Part {
     text: Chars = "text",
-    call: Function<'a> = "functionCall",
-    code: Present = "executableCode",
+    call: Function<'a> = "functionCall" | "function_call",
+    code: Present = "executableCode" | "executable_code",
 } }
 
 pick! { Function {
@@ -55,7 +55,7 @@ pick! { Function {
 } }
 
 pick! { Grounding {
-    queries: Length = "webSearchQueries",
+    queries: Length = "webSearchQueries" | "web_search_queries",
 } }
 
 impl Draft {
@@ -118,12 +118,12 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
 }
 
 /// The modalities of a list of details, and their sum.
-fn modalities(usage: Object<'_, '_>, key: &str) -> Result<(Modalities, Count)> {
+fn modalities(usage: Object<'_, '_>, keys: [&str; 2]) -> Result<(Modalities, Count)> {
     let mut of = Modalities::default();
     let mut all = Count::ZERO;
-    for node in usage.list(key) {
+    for node in keys.iter().flat_map(|key| usage.list(key)) {
         let Some(detail) = Object::new(node, "usage.tokensDetails[]")? else { continue };
-        let tokens = detail.detail("tokenCount")?;
+        let tokens = detail.count_of(&["tokenCount", "token_count"])?.unwrap_or_default();
         all = all.checked_add(tokens)?;
         let slot = match detail.get("modality") {
             Some(Node::Text(name)) => match name.as_ref() {
@@ -152,12 +152,12 @@ fn added(one: Modalities, two: Modalities) -> Result<Modalities> {
 
 pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
     let mut reading = Reading::default();
-    let prompt = usage.count("promptTokenCount")?;
-    let candidates = usage.count_of(&["candidatesTokenCount", "responseTokenCount"])?;
-    let thoughts = usage.count("thoughtsTokenCount")?.unwrap_or_default();
-    let tool_use = usage.detail("toolUsePromptTokenCount")?;
-    let cached = usage.detail("cachedContentTokenCount")?;
-    let total = usage.count("totalTokenCount")?;
+    let prompt = usage.count_of(&["promptTokenCount", "prompt_token_count"])?;
+    let candidates = usage.count_of(&["candidatesTokenCount", "candidates_token_count", "responseTokenCount"])?;
+    let thoughts = usage.count_of(&["thoughtsTokenCount", "thoughts_token_count"])?.unwrap_or_default();
+    let tool_use = usage.count_of(&["toolUsePromptTokenCount", "tool_use_prompt_token_count"])?.unwrap_or_default();
+    let cached = usage.count_of(&["cachedContentTokenCount", "cached_content_token_count"])?.unwrap_or_default();
+    let total = usage.count_of(&["totalTokenCount", "total_token_count"])?;
     // Google leaves out what is 0, so with a total the rest is known.
     let candidates_or_none = candidates.unwrap_or_default();
     if let (Some(prompt), Some(total)) = (prompt, total)
@@ -175,9 +175,9 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
     match prompt {
         None => reading.lacks(Side::Input),
         Some(prompt) => {
-            let (of_prompt, in_prompt) = modalities(usage, "promptTokensDetails")?;
-            let (of_tools, _) = modalities(usage, "toolUsePromptTokensDetails")?;
-            let (of_cache, in_cache) = modalities(usage, "cacheTokensDetails")?;
+            let (of_prompt, in_prompt) = modalities(usage, ["promptTokensDetails", "prompt_tokens_details"])?;
+            let (of_tools, _) = modalities(usage, ["toolUsePromptTokensDetails", "tool_use_prompt_tokens_details"])?;
+            let (of_cache, in_cache) = modalities(usage, ["cacheTokensDetails", "cache_tokens_details"])?;
             let mut split = added(of_prompt, of_tools)?;
             if in_prompt > prompt && !sum([split.audio, split.image, split.video])?.is_zero() {
                 split = Modalities::default();
@@ -196,10 +196,13 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
     if candidates.is_none() && total.is_none() && thoughts.is_zero() {
         reading.lacks(Side::Output);
     } else {
-        let (of, _) = modalities(usage, "candidatesTokensDetails")?;
+        let (of, _) = modalities(usage, ["candidatesTokensDetails", "candidates_tokens_details"])?;
         split_output(&mut reading, sum([candidates_or_none, thoughts])?, thoughts, of.audio, of.image)?;
     }
-    reading.service_tier = match (usage.text("serviceTier"), usage.text("trafficType")) {
+    reading.service_tier = match (
+        usage.text("serviceTier").or(usage.text("service_tier")),
+        usage.text("trafficType").or(usage.text("traffic_type")),
+    ) {
         (Some(tier), _) => Some(tier.to_ascii_lowercase()),
         (None, Some("ON_DEMAND_FLEX")) => Some("flex".to_owned()),
         (None, Some("ON_DEMAND_PRIORITY")) => Some("priority".to_owned()),
