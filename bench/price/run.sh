@@ -8,7 +8,13 @@ cargo run --release --quiet
 root=$(cd ../.. && pwd)
 if [ ! -x peers/bin/python ]; then
   python3 -m venv peers
-  peers/bin/pip install --quiet --disable-pip-version-check litellm==1.109.1 genai-prices==0.2.3
+  pip=(peers/bin/pip install --quiet --disable-pip-version-check)
+  "${pip[@]}" genai-prices==0.2.3
+  # Its own requirements without certifi: it asks for the newest day of that package, which not every mirror has.
+  "${pip[@]}" --no-deps litellm==1.109.1
+  peers/bin/python -c 'import importlib.metadata as m; print("\n".join(
+    r for r in m.requires("litellm") if "extra ==" not in r and not r.startswith("certifi")))' >peers/requirements.txt
+  "${pip[@]}" -r peers/requirements.txt
 fi
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
