@@ -7,12 +7,14 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod api;
+pub mod attribute;
 pub mod cost;
 pub mod error;
 pub mod extract;
 pub mod money;
 pub mod price;
 pub mod quantity;
+pub mod request;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod text;
@@ -20,11 +22,13 @@ pub mod time;
 pub mod usage;
 
 pub use api::Api;
+pub use attribute::{Attribution, attribute};
 pub use cost::{Cost, CostQuery, cost};
 pub use error::{Error, ErrorCode, Result};
 pub use money::Usd;
 pub use price::Catalog;
 pub use quantity::Count;
+pub use request::{RequestCount, count_request};
 pub use text::{Counter, Encoding, Special};
 pub use time::{Date, Timestamp};
 pub use usage::{Side, TokenKind, Usage};

@@ -5,6 +5,7 @@
 mod bpe;
 mod cache;
 mod class;
+pub(crate) mod claude;
 mod counter;
 mod fast;
 mod hash;

@@ -1,0 +1,25 @@
+//! Counts requests given as JSON lines `{id, api, model, body}` on standard input, for the scripts in `xtask/fit`.
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
+use std::io::BufRead as _;
+
+use serde_json::{Value, json};
+use tokenbook::Api;
+use tokenbook::request::count_request;
+
+fn main() {
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("the input is text");
+        let record: Value = serde_json::from_str(&line).expect("each line is JSON");
+        let text = |key: &str| record[key].as_str();
+        let counted = text("api")
+            .unwrap_or_default()
+            .parse::<Api>()
+            .and_then(|api| count_request(api, text("body").unwrap_or_default().as_bytes(), text("model")));
+        let answer = match counted {
+            Ok(count) => json!({"id": record["id"], "count": count}),
+            Err(error) => json!({"id": record["id"], "error": error.to_string()}),
+        };
+        println!("{answer}");
+    }
+}

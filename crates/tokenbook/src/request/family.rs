@@ -1,0 +1,101 @@
+//! Families of models that are neither Claude nor OpenAI's: figures fitted on recorded requests (`xtask/fit`).
+
+use super::band::Band;
+
+/// A model of another family: figures in 64ths of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Other {
+    /// What the family is called in the reason for an estimate.
+    pub(super) name: &'static str,
+    /// For each token of `o200k_base`.
+    pub(super) scale: u64,
+    pub(super) base: i64,
+    pub(super) each_message: i64,
+    pub(super) any_tool: i64,
+    pub(super) each_tool: i64,
+    /// For each 64th of a token of a tool's name, description and compact schema.
+    pub(super) tool_text: i64,
+    pub(super) each_call: i64,
+    pub(super) each_result: i64,
+    /// For each 64th of a token of the schema for the answer.
+    pub(super) schema_text: i64,
+    pub(super) band: Band,
+}
+
+/// `name: scale base message | any_tool each_tool tool_text | call result schema | band`, as the fitting script prints them.
+macro_rules! families {
+    ($($name:literal [$($word:literal),*] $scale:literal $base:literal $message:literal
+       $any:literal $tool:literal $text:literal $call:literal $result:literal $schema:literal
+       ($tokens:literal $below:literal $above:literal);)+) => {
+        const FAMILIES: &[(&[&str], Other)] = &[$((
+            &[$($word),*],
+            Other {
+                name: $name,
+                scale: $scale,
+                base: $base,
+                each_message: $message,
+                any_tool: $any,
+                each_tool: $tool,
+                tool_text: $text,
+                each_call: $call,
+                each_result: $result,
+                schema_text: $schema,
+                band: Band::new($tokens, $below, $above),
+            },
+        )),+];
+    };
+}
+
+families! {
+    "Gemma" ["gemma"] 66 64 320 0 0 64 512 384 0 (12 500 900);
+    "Gemini" ["gemini"] 69 12 2 1581 0 22 396 0 1 (6 400 650);
+    "gpt-oss" ["gpt-oss"] 64 4088 179 1944 2126 0 865 737 3 (10 250 400);
+    "DeepSeek" ["deepseek"] 66 212 0 3481 1860 95 410 282 64 (8 300 450);
+    "Qwen" ["qwen", "qwq"] 65 397 228 6207 0 162 1743 0 0 (8 350 500);
+    "Mistral" ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"]
+        73 253 0 2061 0 67 1180 1052 0 (8 400 700);
+    "Llama" ["llama"] 65 307 472 6111 1476 83 1030 0 159 (10 400 600);
+    "Cohere" ["command", "c4ai", "aya"] 80 6658 0 60168 0 184 591 463 64 (40 700 900);
+    "Nova" ["nova"] 69 0 0 22508 0 95 966 838 64 (10 100 800);
+    "Kimi" ["kimi"] 64 640 192 237 1659 51 796 668 64 (10 300 450);
+    "GLM" ["glm"] 62 629 0 5832 1523 86 636 508 64 (8 250 300);
+    "Grok" ["grok"] 64 400 177 844 9000 16 2231 2103 140 (12 500 600);
+    "Sonar" ["sonar"] 64 5 8 0 320 64 512 384 0 (4 80 80);
+}
+
+/// What stands for a model of no family that is known.
+const UNKNOWN: Other = Other {
+    name: "unknown",
+    scale: 66,
+    base: 320,
+    each_message: 128,
+    any_tool: 3200,
+    each_tool: 640,
+    tool_text: 90,
+    each_call: 800,
+    each_result: 400,
+    schema_text: 32,
+    band: Band::new(16, 450, 650),
+};
+
+impl Other {
+    /// The family of this name, or an average of all for a name that says nothing.
+    pub(super) fn parse(model: &str) -> Self {
+        let model = model.to_ascii_lowercase();
+        let known = FAMILIES.iter().find(|(words, _)| words.iter().any(|word| model.contains(word)));
+        known.map_or(UNKNOWN, |(_, family)| *family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_found_behind_any_host() {
+        assert_eq!(Other::parse("google/gemini-2.5-flash").name, "Gemini");
+        assert_eq!(Other::parse("accounts/fireworks/models/mixtral-8x7b-instruct").name, "Mistral");
+        assert_eq!(Other::parse("deepseek-ai/DeepSeek-V3.1").name, "DeepSeek");
+        assert_eq!(Other::parse("my-own-model").name, "unknown");
+    }
+}

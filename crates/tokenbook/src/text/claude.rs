@@ -1,0 +1,288 @@
+//! Estimating the tokens of a text for Claude, whose tokenizers are not public.
+//!
+//! Two tokenizers are in use. A text is split into words, numbers, punctuation and spaces as measured on the counting
+//! endpoint, and each piece is looked up in a table of fitted figures (`data/claude/pieces.bin`, made by
+//! `xtask/fit`); a word that isn't there is put together from fragments. All arithmetic is in whole 64ths of a token,
+//! so that every platform gives the same estimate.
+
+mod table;
+mod word;
+
+use word::Words;
+
+/// Parts of a token that estimates are made in.
+pub(crate) const UNITS: u64 = 64;
+
+/// Which of Claude's tokenizers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// Claude 3 to 4.6.
+    Old,
+    /// Opus 4.7 and later, Sonnet 5, Fable 5.
+    New,
+}
+
+/// Estimates the tokens of a text, in 64ths of a token.
+pub(crate) fn units(generation: Generation, text: &str) -> u64 {
+    let mut scan = Scan { generation, words: Words::new(generation), total: 0, pending: false, before: Before::Start };
+    scan.text(text);
+    scan.total
+}
+
+/// What a character is to the splitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Number,
+    Space,
+    Symbol,
+}
+
+const ASCII: [Class; 128] = {
+    let mut classes = [Class::Symbol; 128];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Number,
+            b' ' | b'\t'..=b'\r' => Class::Space,
+            _ => Class::Symbol,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(c: char) -> Class {
+    if let Some(class) = ASCII.get(c as usize) {
+        *class
+    } else if c.is_alphabetic() || is_mark(c) {
+        Class::Letter
+    } else if c.is_numeric() {
+        Class::Number
+    } else if c.is_whitespace() {
+        Class::Space
+    } else {
+        Class::Symbol
+    }
+}
+
+/// Whether the character joins the letter before it: combining marks that aren't alphabetic themselves.
+fn is_mark(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}'
+        | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{93c}' | '\u{94d}' | '\u{951}'..='\u{954}'
+        | '\u{9bc}' | '\u{9cd}' | '\u{a3c}' | '\u{a4d}' | '\u{abc}' | '\u{acd}' | '\u{b3c}' | '\u{b4d}' | '\u{bcd}'
+        | '\u{c4d}' | '\u{cbc}' | '\u{ccd}' | '\u{d4d}' | '\u{dca}' | '\u{e38}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}'
+        | '\u{eb8}'..='\u{ebc}' | '\u{ec8}'..='\u{ecd}' | '\u{1037}' | '\u{1039}' | '\u{103a}' | '\u{17d2}'
+        | '\u{20d0}'..='\u{20f0}' | '\u{3099}' | '\u{309a}' | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// What came before the run that is being counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Start,
+    Letters,
+    Number,
+    Space,
+    /// Punctuation, and whether its last token takes a following space with it.
+    Symbols {
+        absorbs: bool,
+    },
+    /// An apostrophe right after a word: `'s` and its like are one token with it in the old generation.
+    Apostrophe {
+        absorbs: bool,
+    },
+}
+
+struct Scan {
+    generation: Generation,
+    words: Words,
+    total: u64,
+    /// Whether a single space stands before the run, which most words take into their token.
+    pending: bool,
+    before: Before,
+}
+
+impl Scan {
+    fn text(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let kind = class(first);
+            let end = run_end(rest, kind);
+            let (run, after) = rest.split_at(end);
+            match kind {
+                Class::Letter => self.letters(run),
+                Class::Number => self.number(run),
+                Class::Space => self.space(run, after.chars().next().map(class)),
+                Class::Symbol => self.symbols(run),
+            }
+            rest = after;
+        }
+    }
+
+    fn letters(&mut self, run: &str) {
+        let spaced = std::mem::take(&mut self.pending);
+        let first = run.chars().next().unwrap_or_default();
+        if spaced {
+            let absorbed =
+                matches!(self.before, Before::Symbols { absorbs: true } | Before::Apostrophe { absorbs: true })
+                    && self.generation == Generation::New;
+            if self.before == Before::Number || (takes_no_space(first) && !absorbed) {
+                self.total += UNITS;
+            }
+        }
+        let contraction = self.generation == Generation::Old
+            && !spaced
+            && matches!(self.before, Before::Apostrophe { .. })
+            && ["s", "t", "m", "re", "ve", "ll", "d"].iter().any(|ending| run.eq_ignore_ascii_case(ending));
+        // The apostrophe was counted already, and the pair is one token.
+        if !contraction {
+            if run.is_ascii() {
+                self.total += self.words.word(run);
+            } else {
+                for piece in ScriptRuns(run) {
+                    self.total += self.words.word(piece);
+                }
+            }
+        }
+        self.before = Before::Letters;
+    }
+
+    fn number(&mut self, run: &str) {
+        let ascii = run.bytes().filter(u8::is_ascii).count() as u64;
+        let others = run.chars().count() as u64 - ascii;
+        self.total += UNITS * (ascii.div_ceil(3) + 2 * others);
+        // A space next to a digit is always a token of its own.
+        if std::mem::take(&mut self.pending) {
+            self.total += UNITS;
+        }
+        self.before = Before::Number;
+    }
+
+    fn symbols(&mut self, run: &str) {
+        let spaced = std::mem::take(&mut self.pending);
+        let after_number = self.before == Before::Number;
+        let absorbed = self.generation == Generation::New
+            && matches!(self.before, Before::Symbols { absorbs: true } | Before::Apostrophe { absorbs: true });
+        let (cost, absorbs) = self.words.symbols(run, spaced && !after_number && !absorbed);
+        self.total += cost + if spaced && after_number { UNITS } else { 0 };
+        self.before = if run == "'" && self.before == Before::Letters && !spaced {
+            Before::Apostrophe { absorbs }
+        } else {
+            Before::Symbols { absorbs }
+        };
+    }
+
+    /// Counts white space; a last single space is left to what follows.
+    fn space(&mut self, run: &str, next: Option<Class>) {
+        if run == " " {
+            if next.is_some() {
+                self.pending = true;
+            } else {
+                self.total += UNITS;
+            }
+            return;
+        }
+        let mut rest = run;
+        while let Some(first) = rest.chars().next() {
+            let same = |c: char| match first {
+                '\r' | '\n' => matches!(c, '\r' | '\n'),
+                _ => c == first,
+            };
+            let end = rest.find(|c| !same(c)).unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            let length = part.chars().count() as u64;
+            self.total += match first {
+                ' ' if after.is_empty() && next.is_some() && next != Some(Class::Number) => {
+                    self.pending = true;
+                    UNITS * (length - 1).div_ceil(16)
+                }
+                ' ' | '\t' | '\r' | '\n' => UNITS * length.div_ceil(16),
+                _ => UNITS * length,
+            };
+            rest = after;
+        }
+        self.before = Before::Space;
+    }
+}
+
+fn run_end(text: &str, kind: Class) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if byte < 0x80 {
+            if ASCII[byte as usize] != kind {
+                return at;
+            }
+            at += 1;
+        } else {
+            let c = text[at..].chars().next().unwrap_or_default();
+            if class(c) != kind {
+                return at;
+            }
+            at += c.len_utf8();
+        }
+    }
+    at
+}
+
+/// Whether words of the character's script never include the space before them.
+fn takes_no_space(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+/// Splits letters where Latin ones meet others.
+struct ScriptRuns<'a>(&'a str);
+
+impl<'a> Iterator for ScriptRuns<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let latin = |c: char| c < '\u{250}' || matches!(c, '\u{300}'..='\u{36f}');
+        let first = latin(self.0.chars().next()?);
+        let end = self.0.find(|c| latin(c) != first).unwrap_or(self.0.len());
+        let (run, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(generation: Generation, text: &str) -> u64 {
+        (units(generation, text) + UNITS / 2) / UNITS
+    }
+
+    #[test]
+    fn common_words_are_one_token_in_the_old_generation() {
+        assert_eq!(tokens(Generation::Old, "Why is the sky blue?"), 6);
+    }
+
+    #[test]
+    fn a_space_next_to_a_digit_is_a_token() {
+        assert_eq!(tokens(Generation::Old, "say it in 10 words"), 7);
+    }
+
+    #[test]
+    fn a_contraction_is_one_token_in_the_old_generation() {
+        assert_eq!(tokens(Generation::Old, "it's"), 2);
+        assert_eq!(tokens(Generation::New, "it's"), 3);
+    }
+
+    #[test]
+    fn capital_letters_cost_a_token_in_the_new_generation() {
+        assert_eq!(tokens(Generation::New, "english word") + 1, tokens(Generation::New, "english Word"));
+    }
+
+    #[test]
+    fn long_runs_take_time_linear_in_their_length() {
+        for run in ["a", "é", "ж", "漢", "!", "€", " ", "\n", "7"] {
+            let text = run.repeat(100_000);
+            assert!(units(Generation::New, &text) > 0, "{run:?}");
+            assert!(units(Generation::Old, &text) > 0, "{run:?}");
+        }
+    }
+}
