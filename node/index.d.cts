@@ -5,7 +5,6 @@ import type {
   BatchCost,
   Call,
   Cost,
-  Estimate,
   Exported,
   Extraction,
   Group,
@@ -24,6 +23,7 @@ import type {
   Report,
   RequestCount,
   Stats,
+  TextCount,
   Usage,
   Verification,
   Version,
@@ -85,7 +85,7 @@ export declare function encode(text: string, options?: CountOptions): number[];
 export declare function decode(tokens: readonly number[], options?: CountOptions): string;
 
 /** Counts the tokens of a text for any model, and says how sure the number is. */
-export declare function estimate(args: { text: string; model: string }): Estimate;
+export declare function estimate(args: { text: string; model: string }): TextCount;
 
 /** Counts a request before it is made: in all, and part by part. */
 export declare function countRequest(args: { api: Api; body: Body; model?: string }): RequestCount;

@@ -3,6 +3,16 @@
 /** A wire format: how one kind of endpoint spells requests, responses and usage. */
 export type Api = 'anthropic.messages' | 'anthropic.count_tokens' | 'bedrock.invoke.anthropic' | 'vertex.rawPredict.anthropic' | 'openai.chat' | 'openai.responses' | 'openai.responses.input_tokens' | 'openai.completions' | 'openai.embeddings' | 'google.generateContent' | 'google.countTokens' | 'bedrock.converse' | 'bedrock.countTokens' | 'mistral.chat' | 'cohere.chat' | 'ollama.chat' | 'ai_sdk';
 
+/** The billed input tokens of a call, part by part. */
+export interface Attribution {
+  /** The share of what belongs to no part. */
+  framing_tokens: number;
+  /** The billed input tokens of all kinds: the sum of the parts and the framing. */
+  input_tokens: number;
+  /** The parts of the request, in its order, each with its share of what was billed. */
+  parts: Array<Part>;
+}
+
 /** The costs of a batch. */
 export interface BatchCost {
   /** Calls in the sum. */
@@ -185,6 +195,9 @@ export interface Encoded {
   /** The ids. */
   tokens: Array<number>;
 }
+
+/** How a count was made. */
+export type Exactness = 'exact' | 'measured' | 'estimated' | 'lower_bound';
 
 /** What an export wrote. */
 export interface Exported {
@@ -440,6 +453,21 @@ export interface Page {
   next_cursor?: string;
 }
 
+/** A piece of a request with its tokens. */
+export interface Part {
+  /** What it is. */
+  kind: PartKind;
+  /** Its tokens. */
+  tokens: number;
+  /** Where it is in the body's list: of tools for a tool definition, else of messages. */
+  index?: number;
+  /** The name of the tool, where the part is of one. */
+  name?: string;
+}
+
+/** What a part of a request is. */
+export type PartKind = 'system' | 'message' | 'tool_definition' | 'tool_call' | 'tool_result' | 'image' | 'document' | 'output_schema';
+
 /** The rates above a context threshold, for people to look at. */
 export interface PriceAbove {
   /** Whether a call of exactly so many tokens is above it. */
@@ -669,6 +697,26 @@ export interface Report {
   to?: string;
 }
 
+/** The input tokens of a request. */
+export interface RequestCount {
+  /** How the count was made. */
+  exactness: Exactness;
+  /** What belongs to no part: what the provider writes around them. */
+  framing_tokens: number;
+  /** The upper end of the band; for a lower bound, of what can be counted. */
+  high: number;
+  /** The tokens of the whole request: the parts and the framing. */
+  input_tokens: number;
+  /** The lower end of the band that holds nine of ten requests and more. */
+  low: number;
+  /** The model that was counted for. */
+  model: string;
+  /** The parts, in the order of the prompt: tool definitions, then messages. */
+  parts: Array<Part>;
+  /** Why it isn't exact. */
+  reason?: string;
+}
+
 /** One group: what it is grouped by, and its sums. A group of calls without an agent, tag and so on has no such field. */
 export interface Row {
   /** Calls. */
@@ -824,6 +872,18 @@ export type Status = 'recorded' | 'duplicate';
 
 /** Why the model stopped, normalised over all providers. */
 export type StopKind = 'end' | 'max_tokens' | 'context_window' | 'stop_sequence' | 'tool_use' | 'content_filter' | 'refusal' | 'pause' | 'error' | 'other';
+
+/** The tokens of a text for a model. */
+export interface TextCount {
+  /** Exact with a public encoding, else estimated. */
+  exactness: Exactness;
+  /** The upper end of the band. */
+  high: number;
+  /** The lower end of the band that holds nine of ten counts and more. */
+  low: number;
+  /** The tokens of the text. */
+  tokens: number;
+}
 
 /** The part of a call's input that one tool took. */
 export interface ToolTokens {

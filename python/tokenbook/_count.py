@@ -97,9 +97,9 @@ def decode(tokens: Iterable[int], *, model: str | None = None, encoding: str | N
     return answer["text"]
 
 
-def estimate(text: str, *, model: str) -> types.Estimate:
+def estimate(text: str, *, model: str) -> types.TextCount:
     """Counts the tokens of ``text`` for any model, and says how sure the number is.
 
     Exact where the vocabulary is public; else an estimate with the band that holds the truth nine times in ten.
     """
-    return _decode(types.Estimate, _wire.call("estimate", {"text": _text(text), "model": model}))
+    return _decode(types.TextCount, _wire.call("estimate", {"text": _text(text), "model": model}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import decimal
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -59,8 +60,11 @@ def cost(
     service_tier: str | None = None,
     batch: bool | None = None,
     region: str | None = None,
+    stated_cost_usd: decimal.Decimal | str | None = None,
 ) -> types.Cost:
     """Prices a usage exactly, at the prices of an instant (now without one).
+
+    What the provider states it charged, as OpenRouter does, goes before any computed cost.
 
     An unknown model, and a kind of tokens without a price, give the status ``unpriced`` with the reason, never 0.
 
@@ -74,6 +78,7 @@ def cost(
         "service_tier": service_tier,
         "batch": batch,
         "region": region,
+        "stated_cost_usd": stated_cost_usd,
     }
     return decode(types.Cost, _wire.call("cost", args))
 

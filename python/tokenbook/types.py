@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 __all__ = [
     "Api",
+    "Attribution",
     "BatchCost",
     "Call",
     "CallCost",
@@ -20,6 +21,7 @@ __all__ = [
     "Decoded",
     "Done",
     "Encoded",
+    "Exactness",
     "Exported",
     "Extraction",
     "Group",
@@ -33,6 +35,8 @@ __all__ = [
     "ModelName",
     "Outcome",
     "Page",
+    "Part",
+    "PartKind",
     "PriceAbove",
     "PriceChange",
     "PriceRow",
@@ -54,10 +58,12 @@ __all__ = [
     "RecordedBatch",
     "RecordedOne",
     "Report",
+    "RequestCount",
     "Row",
     "Stats",
     "Status",
     "StopKind",
+    "TextCount",
     "ToolTokens",
     "Unpriced",
     "Usage",
@@ -91,6 +97,9 @@ Api = Literal[
 Change = Literal["added", "removed", "changed"]
 """What another catalog does to a model."""
 
+Exactness = Literal["exact", "measured", "estimated", "lower_bound"]
+"""How a count was made."""
+
 Group = Literal[
     "agent",
     "action",
@@ -112,6 +121,18 @@ Matched = Literal["name", "version", "date", "latest"]
 
 Outcome = Literal["success", "error"]
 """Whether a call succeeded."""
+
+PartKind = Literal[
+    "system",
+    "message",
+    "tool_definition",
+    "tool_call",
+    "tool_result",
+    "image",
+    "document",
+    "output_schema",
+]
+"""What a part of a request is."""
 
 ProblemKind = Literal["damaged", "changed", "lost", "wrong_sum", "index"]
 """What can be wrong with a ledger."""
@@ -161,6 +182,20 @@ Warning = Literal[
     "unreadable_event",
 ]
 """Something odd about a response that makes no number wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """The billed input tokens of a call, part by part."""
+
+    framing_tokens: int
+    """The share of what belongs to no part."""
+
+    input_tokens: int
+    """The billed input tokens of all kinds: the sum of the parts and the framing."""
+
+    parts: list[Part]
+    """The parts of the request, in its order, each with its share of what was billed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -746,6 +781,23 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """A piece of a request with its tokens."""
+
+    kind: PartKind
+    """What it is."""
+
+    tokens: int
+    """Its tokens."""
+
+    index: int | None = None
+    """Where it is in the body's list: of tools for a tool definition, else of messages."""
+
+    name: str | None = None
+    """The name of the tool, where the part is of one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriceAbove:
     """The rates above a context threshold, for people to look at."""
 
@@ -1058,6 +1110,35 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestCount:
+    """The input tokens of a request."""
+
+    exactness: Exactness
+    """How the count was made."""
+
+    framing_tokens: int
+    """What belongs to no part: what the provider writes around them."""
+
+    high: int
+    """The upper end of the band; for a lower bound, of what can be counted."""
+
+    input_tokens: int
+    """The tokens of the whole request: the parts and the framing."""
+
+    low: int
+    """The lower end of the band that holds nine of ten requests and more."""
+
+    model: str
+    """The model that was counted for."""
+
+    parts: list[Part]
+    """The parts, in the order of the prompt: tool definitions, then messages."""
+
+    reason: str | None = None
+    """Why it isn't exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One group: what it is grouped by, and its sums. A group of calls without an agent, tag and so on has no such
     field."""
@@ -1279,6 +1360,23 @@ class Stats:
 
     pruned_before: datetime.datetime | None = None
     """Up to when calls were pruned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextCount:
+    """The tokens of a text for a model."""
+
+    exactness: Exactness
+    """Exact with a public encoding, else estimated."""
+
+    high: int
+    """The upper end of the band."""
+
+    low: int
+    """The lower end of the band that holds nine of ten counts and more."""
+
+    tokens: int
+    """The tokens of the text."""
 
 
 @dataclass(frozen=True, kw_only=True)

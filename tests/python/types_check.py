@@ -13,7 +13,7 @@ many: list[int] = tokenbook.count_batch(["a", "b"], encoding="cl100k_base")
 few: int | None = tokenbook.count_up_to("text", 5)
 ids: list[int] = tokenbook.encode("text")
 back: str = tokenbook.decode(ids)
-about: types.Estimate = tokenbook.estimate("text", model="claude-opus-4-8")
+about: types.TextCount = tokenbook.estimate("text", model="claude-opus-4-8")
 
 request: types.RequestCount = tokenbook.count_request("anthropic.messages", {"model": "claude-opus-4-8", "messages": []})
 split: types.Attribution = tokenbook.attribute(request, {"input_tokens": 10})

@@ -3,10 +3,10 @@
 
 mod count;
 mod extract;
-mod facts;
 mod ledger;
 mod price;
 mod record;
+mod request;
 
 use tokenbook::{Error, Result};
 
@@ -73,6 +73,9 @@ pub const OPS: &[Op] = ops! {
     pure "count_up_to" count::count_up_to, "counts the tokens of a text up to a limit";
     pure "encode" count::encode, "gives the token ids of a text";
     pure "decode" count::decode, "gives the text of token ids";
+    pure "estimate" count::estimate, "counts the tokens of a text for any model, and says how sure it is";
+    pure "count_request" request::count_request, "counts a request part by part before it is made";
+    pure "attribute" request::attribute, "splits billed input over the parts of a request";
     pure "extract" extract::extract, "reads what a response or its events say was used";
     pure "extract_stream" extract::extract_stream, "reads what the raw bytes of a stream say was used";
     pure "cost" price::cost, "prices a usage";
@@ -110,6 +113,9 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<count::CountedUpTo>(generator);
     define::<count::Encoded>(generator);
     define::<count::Decoded>(generator);
+    define::<tokenbook::request::TextCount>(generator);
+    define::<tokenbook::request::RequestCount>(generator);
+    define::<tokenbook::Attribution>(generator);
     define::<tokenbook::extract::Extraction>(generator);
     define::<tokenbook::Cost>(generator);
     define::<tokenbook::cost::BatchCost>(generator);

@@ -136,7 +136,7 @@ impl<'de> de::Visitor<'de> for Visitor {
         if in_range && value.fract() == 0.0 {
             Ok(Count(value as u64))
         } else {
-            Err(de::Error::custom(expected(&value)))
+            Err(de::Error::custom(expected(&format_args!("{value:?}"))))
         }
     }
 

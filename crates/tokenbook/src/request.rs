@@ -12,6 +12,7 @@ mod body;
 mod calibration;
 mod cohere;
 mod draft;
+mod facts;
 mod family;
 mod framing;
 mod google;
@@ -28,6 +29,7 @@ mod typescript;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, Sample};
+pub use facts::{RequestFacts, facts};
 pub use output::{TextCount, count_text, max_output_tokens};
 
 use crate::api::Api;

@@ -1,6 +1,7 @@
 //! Counting text.
 
 use serde::{Deserialize, Serialize};
+use tokenbook::request::TextCount;
 use tokenbook::{Count, Encoding, Error, Result};
 
 use crate::hot;
@@ -137,4 +138,15 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Decoded> {
     // An id beyond 32 bits is in no vocabulary; the largest one isn't either, and gives the same message.
     let ids: Vec<u32> = args.tokens.iter().map(|id| u32::try_from(id.get()).unwrap_or(u32::MAX)).collect();
     Ok(Decoded { text: encoding.decode(&ids)?, encoding: encoding.name() })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EstimateArgs {
+    text: String,
+    model: String,
+}
+
+pub(super) fn estimate(args: EstimateArgs) -> Result<TextCount> {
+    tokenbook::request::count_text(&args.model, &args.text)
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
+use tokenbook::request::{PartKind, RequestFacts, facts};
 use tokenbook::{Api, Catalog, Cost, CostQuery, Error, Result, Timestamp, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Outcome, Recorded, Status};
+use tokenbook_ledger::{Call, CallCost, Outcome, Recorded, Status, ToolTokens};
 
-use super::facts::RequestFacts;
 use super::{extract, price};
 use crate::text::json_text;
 use crate::{Book, clock, text};
@@ -192,7 +193,8 @@ fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
     let at: Option<Timestamp> = take(&mut fields, "at")?;
     let extraction = extract::read(api, body, events)?;
     let request = request.map(|request| json_text("request", request)).transpose()?;
-    let facts = request.as_deref().map(RequestFacts::read).transpose()?.unwrap_or_default();
+    let facts = request.as_deref().map(|request| facts(api, request.as_bytes()));
+    let facts: RequestFacts = facts.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
 
     let at = at.or(extraction.created_at).map_or_else(clock::now, Ok)?;
     let answered = extraction.model.clone();
@@ -230,7 +232,33 @@ fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
         call = text::from_value(given)?;
     }
 
+    if let (Some(request), Some(usage)) = (&request, &extraction.usage)
+        && call.tool_tokens.is_empty()
+    {
+        call.tool_tokens = tool_tokens(api, request, &call.model, usage)?;
+    }
     priced(call, &extraction)
+}
+
+/// The tokens of each tool's definition and results, as shares of the billed input.
+fn tool_tokens(api: Api, request: &str, model: &str, usage: &Usage) -> Result<Vec<ToolTokens>> {
+    // A request whose parts can't be counted is recorded without them.
+    let Ok(counted) = tokenbook::count_request(api, request.as_bytes(), Some(model)) else { return Ok(Vec::new()) };
+    let mut tools = BTreeMap::<String, ToolTokens>::new();
+    for part in attribute(&counted, usage)?.parts {
+        let Some(tool) = part.name.filter(|name| !name.is_empty()) else { continue };
+        if !matches!(part.kind, PartKind::ToolDefinition | PartKind::ToolResult) {
+            continue;
+        }
+        let of_tool =
+            tools.entry(tool.clone()).or_insert(ToolTokens { tool, definition_tokens: None, result_tokens: None });
+        let sum = match part.kind {
+            PartKind::ToolDefinition => &mut of_tool.definition_tokens,
+            _ => &mut of_tool.result_tokens,
+        };
+        *sum = Some(sum.unwrap_or_default().checked_add(part.tokens)?);
+    }
+    Ok(tools.into_values().collect())
 }
 
 /// Prices a response's call; a call inside it that another model ran becomes a call of its own, so that each is priced
