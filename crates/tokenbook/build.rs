@@ -338,12 +338,15 @@ impl Out {
                 pages.push(page);
                 pages.len() - 1
             });
-            numbers.push(number as u32);
+            numbers.push(number as u16);
         }
-        self.u32s("CLASS_PAGES", &numbers);
+        let big = self.big_endian;
+        let bytes: Vec<u8> =
+            numbers.iter().flat_map(|number| if big { number.to_be_bytes() } else { number.to_le_bytes() }).collect();
+        self.words("CLASS_PAGES", "u16", numbers.len(), &bytes);
         let flat = pages.concat();
         self.bytes("CLASSES", &flat);
-        self.code += "pub(in crate::text) static PAGES: &[u32] = &CLASS_PAGES.0;\npub(in crate::text) static CLASS: &[u8] = CLASSES;\n";
+        self.code += "pub(in crate::text) static PAGES: &[u16; 17_408] = &CLASS_PAGES.0;\npub(in crate::text) static CLASS: &[u8] = CLASSES;\n";
     }
 
     fn finish(self) {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
 use super::raw;
+use super::scan::WINDOW;
 use super::vocab::Vocab;
 
 /// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's own memory.
@@ -30,8 +31,20 @@ const PATIENCE: u32 = 64;
 /// The count is in the upper half of a key's last byte, the length in the lower.
 const COUNT_MASK: u64 = !(0xf << MEDIUM_COUNT);
 
+/// Pieces that wait for memory together.
+pub(super) const WAITING: usize = 96;
+
+/// Room for those that a window adds to them.
+const ROOM: usize = WAITING + WINDOW;
+
 /// What one thread remembers of one vocabulary.
 pub(super) struct Cache {
+    /// Starts and lengths of pieces that are not recent.
+    pub(super) waiting: [(usize, usize); ROOM],
+    /// Keys, hashes and starts of the medium ones of them.
+    pub(super) keys: [([u64; 2], u64, usize); ROOM],
+    /// Keys, starts and lengths of the long ones.
+    pub(super) long_keys: [([u64; 4], usize, usize); ROOM],
     misses: u32,
     recent: Box<[[u64; 2]; 1 << RECENT]>,
     recent_medium: Box<[[[u64; 2]; 2]; RECENT_MEDIUM]>,
@@ -48,7 +61,16 @@ impl Cache {
         let recent = vec![[EMPTY; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
         let recent_medium =
             vec![[[0; 2]; 2]; RECENT_MEDIUM].into_boxed_slice().try_into().expect("made with this length");
-        Self { misses: 0, recent, recent_medium, medium: Vec::new(), long: Vec::new() }
+        Self {
+            waiting: [(0, 0); ROOM],
+            keys: [([0; 2], 0, 0); ROOM],
+            long_keys: [([0; 4], 0, 0); ROOM],
+            misses: 0,
+            recent,
+            recent_medium,
+            medium: Vec::new(),
+            long: Vec::new(),
+        }
     }
 
     /// The count of a short piece if it was met lately: below 16, or more if not. The key 0 is never met.

@@ -81,14 +81,20 @@ pub(super) fn at(text: impl Look, at: usize) -> (u8, usize) {
 /// The same for a character of several bytes.
 #[inline]
 fn wide(text: &[u8], at: usize, first: u8) -> (u8, usize) {
-    let rest = |offset: usize| text.get(at + offset).map_or(0, |&byte| u32::from(byte & 0x3f));
-    let (page, low, length) = if first < 0xe0 {
-        (u32::from(first & 0x1f), rest(1), 2)
-    } else if first < 0xf0 {
-        ((u32::from(first & 0x0f) << 6) | rest(1), rest(2), 3)
+    let bytes = text[at..].first_chunk::<4>().copied().unwrap_or_else(|| {
+        let mut bytes = [0; 4];
+        bytes[..text.len() - at].copy_from_slice(&text[at..]);
+        bytes
+    });
+    let [_, second, third, fourth] = bytes.map(|byte| usize::from(byte & 0x3f));
+    let first = usize::from(first);
+    let (page, low, length) = if first >= 0xf0 {
+        (((first & 0x07) << 12) | (second << 6) | third, fourth, 4)
+    } else if first >= 0xe0 {
+        (((first & 0x0f) << 6) | second, third, 3)
     } else {
-        ((u32::from(first & 0x07) << 12) | (rest(1) << 6) | rest(2), rest(3), 4)
+        (first & 0x1f, second, 2)
     };
-    let number = raw::PAGES.get(page as usize).copied().unwrap_or(0);
-    (raw::CLASS.get((number << 6 | low) as usize).copied().unwrap_or(OTHER), length)
+    let number = raw::PAGES.get(page).map_or(0, |&number| usize::from(number));
+    (raw::CLASS.get((number << 6) | low).copied().unwrap_or(OTHER), length)
 }

@@ -3,15 +3,12 @@
 //! Most pieces are found in a small table of recent ones. The others wait in a list until there are enough of them to
 //! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
 
-use super::cache::{Cache, LONGEST_KEPT};
+use super::cache::{Cache, LONGEST_KEPT, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
 use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
 use super::split::Pattern;
 use super::vocab::Vocab;
-
-/// Pieces that wait for memory together.
-const WAITING: usize = 96;
 
 /// What is read at once.
 const READ: usize = size_of::<Window>();
@@ -21,8 +18,7 @@ pub(super) struct Job<'a> {
     pattern: Pattern,
     vocab: &'static Vocab,
     cache: &'a mut Cache,
-    /// Starts and lengths of pieces that are not in the table of recent ones.
-    waiting: [(usize, usize); WAITING + WINDOW],
+    /// Pieces that wait.
     count: usize,
 }
 
@@ -31,9 +27,7 @@ pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64
     if let [_] = text {
         return 1;
     }
-    Cache::with(vocab, |cache| {
-        raw::count(&mut Job { pattern, vocab, cache, waiting: [(0, 0); WAITING + WINDOW], count: 0 }, text)
-    })
+    Cache::with(vocab, |cache| raw::count(&mut Job { pattern, vocab, cache, count: 0 }, text))
 }
 
 impl Job<'_> {
@@ -73,8 +67,8 @@ impl Job<'_> {
                         if from >= stop || self.count >= WAITING {
                             break;
                         }
-                        let next: &[u8; 8] = space[from..].first_chunk().expect("it stops before");
-                        if self.pattern != Pattern::R50k && next.is_ascii() {
+                        let next = space[from..].first_chunk().expect("it stops before");
+                        if self.pattern != Pattern::R50k && scan::covered(*next) {
                             break;
                         }
                     }
@@ -109,7 +103,7 @@ impl Job<'_> {
             let found = self.cache.recent(word & KEPT[length & (WINDOW - 1)]);
             let miss = found >= 16;
             total += if miss { 0 } else { found };
-            self.waiting[count] = (from + start, length);
+            self.cache.waiting[count] = (from + start, length);
             count += usize::from(miss);
         }
         self.count = count;
@@ -130,7 +124,7 @@ impl Job<'_> {
             if length > LONGEST_KEPT {
                 return S::count_piece(self.vocab, &text[start..end]);
             }
-            self.waiting[self.count] = (start, length);
+            self.cache.waiting[self.count] = (start, length);
             self.count += 1;
             return 0;
         }
@@ -146,7 +140,7 @@ impl Job<'_> {
                 return found;
             }
         }
-        self.waiting[self.count] = (start, length);
+        self.cache.waiting[self.count] = (start, length);
         self.count += 1;
         0
     }
@@ -154,13 +148,10 @@ impl Job<'_> {
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
-        // Keys, hashes and starts of those that are not recent either.
-        let mut keys = [([0; 2], 0, 0); WAITING + WINDOW];
-        let mut long = [([0; 4], 0, 0); WAITING + WINDOW];
         let (mut total, mut kept, mut longs) = (0, 0, 0);
         let tables = self.vocab.tables;
         for index in 0..std::mem::take(&mut self.count) {
-            let (start, length) = self.waiting[index];
+            let (start, length) = self.cache.waiting[index];
             if length > LONGEST_KEPT {
                 total += S::count_piece(self.vocab, &text[start..start + length]);
                 continue;
@@ -168,7 +159,7 @@ impl Job<'_> {
             if length > 15 {
                 let key = long_key(&text[start..start + length]);
                 self.cache.prefetch_long(key);
-                long[longs] = (key, start, length);
+                self.cache.long_keys[longs] = (key, start, length);
                 longs += 1;
                 continue;
             }
@@ -185,13 +176,15 @@ impl Job<'_> {
                 raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
             }
             self.cache.prefetch(hash);
-            keys[kept] = (key, hash, start);
+            self.cache.keys[kept] = (key, hash, start);
             kept += 1;
         }
-        for &(key, start, length) in &long[..longs] {
+        for index in 0..longs {
+            let (key, start, length) = self.cache.long_keys[index];
             total += self.long::<S>(&text[start..start + length], key);
         }
-        for &(key, hash, start) in &keys[..kept] {
+        for index in 0..kept {
+            let (key, hash, start) = self.cache.keys[index];
             total += self.look_up::<S>(text, start, key, hash);
         }
         total
@@ -307,7 +300,7 @@ impl Job<'_> {
             return self.waited::<S>(text) + self.part::<S>(text, start, end, last);
         }
         if end - start > 15 {
-            self.waiting[self.count] = (start, end - start);
+            self.cache.waiting[self.count] = (start, end - start);
             self.count += 1;
             return 0;
         }

@@ -63,12 +63,12 @@ pub(super) mod avx2 {
     //! 32 bytes at a time.
 
     use std::arch::x86_64::{
-        __m256i, _mm256_add_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-        _mm256_or_si256, _mm256_set1_epi8,
+        __m256i, _mm256_add_epi8, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
     };
 
     use crate::text::fast::Job;
-    use crate::text::scan::{Masks, Scan, Window};
+    use crate::text::scan::{Masks, Scan, Wide, Window};
     use crate::text::vocab::Vocab;
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -102,7 +102,7 @@ pub(super) mod avx2 {
     fn masks(window: &Window) -> Masks {
         let (low, high) = (half(window, 0), half(window, 1));
         let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
-        Masks {
+        let mut masks = Masks {
             letter: join(low.letter, high.letter),
             upper: join(low.upper, high.upper),
             digit: join(low.digit, high.digit),
@@ -112,7 +112,66 @@ pub(super) mod avx2 {
             apostrophe: join(low.apostrophe, high.apostrophe),
             slash: join(low.slash, high.slash),
             stop: join(low.stop, high.stop),
+        };
+        if masks.stop != 0 {
+            let (low, high) = (wide_half(window, 0), wide_half(window, 1));
+            masks.add_wide(&Wide {
+                latin: join(low.latin, high.latin),
+                cyrillic: join(low.cyrillic, high.cyrillic),
+                cyrillic_lower: join(low.cyrillic_lower, high.cyrillic_lower),
+                from_80: join(low.from_80, high.from_80),
+                from_a0: join(low.from_a0, high.from_a0),
+                from_b0: join(low.from_b0, high.from_b0),
+                sharp_s: join(low.sharp_s, high.sharp_s),
+                times: join(low.times, high.times),
+                divided: join(low.divided, high.divided),
+            });
         }
+        masks
+    }
+
+    struct WideHalf {
+        latin: u32,
+        cyrillic: u32,
+        cyrillic_lower: u32,
+        from_80: u32,
+        from_a0: u32,
+        from_b0: u32,
+        sharp_s: u32,
+        times: u32,
+        divided: u32,
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn wide_half(window: &Window, number: usize) -> WideHalf {
+        let bytes = load(window, number);
+        let bits = |vector: __m256i| _mm256_movemask_epi8(vector).cast_unsigned();
+        let is = |byte: u8| bits(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed())));
+        // Whether a byte has these upper bits.
+        let upper = |mask: u8, byte: u8| {
+            let kept = _mm256_and_si256(bytes, _mm256_set1_epi8(mask.cast_signed()));
+            bits(_mm256_cmpeq_epi8(kept, _mm256_set1_epi8(byte.cast_signed())))
+        };
+        WideHalf {
+            latin: is(0xc3),
+            cyrillic: is(0xd0),
+            cyrillic_lower: is(0xd1),
+            from_80: upper(0xe0, 0x80),
+            from_a0: upper(0xf0, 0xa0),
+            from_b0: upper(0xf0, 0xb0),
+            sharp_s: is(0x9f),
+            times: is(0x97),
+            divided: is(0xb7),
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn load(window: &Window, number: usize) -> __m256i {
+        let bytes: &[u8; 32] = window[32 * number..].first_chunk().expect("a window has 80 bytes");
+        // SAFETY: 32 bytes are there, and the load needs no alignment.
+        unsafe { _mm256_loadu_si256(bytes.as_ptr().cast::<__m256i>()) }
     }
 
     struct Half {
@@ -130,9 +189,7 @@ pub(super) mod avx2 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn half(window: &Window, number: usize) -> Half {
-        let bytes: &[u8; 32] = window[32 * number..].first_chunk().expect("a window has 80 bytes");
-        // SAFETY: 32 bytes are there, and the load needs no alignment.
-        let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast::<__m256i>()) };
+        let bytes = load(window, number);
         let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
         let bits = |vector: __m256i| _mm256_movemask_epi8(vector).cast_unsigned();
         // Whether a byte is one of `count` from `first` on.

@@ -1,4 +1,4 @@
-//! Where pieces start in 64 bytes of ASCII at once, by arithmetic on one bit per byte.
+//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII and simple letters of two bytes.
 //!
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
@@ -24,8 +24,53 @@ pub(super) struct Masks {
     pub(super) newline: u64,
     pub(super) apostrophe: u64,
     pub(super) slash: u64,
-    /// NUL and bytes that are not ASCII: not for this scanner.
+    /// What is not for this scanner: NUL, and most of what is not ASCII.
     pub(super) stop: u64,
+}
+
+/// Which bytes may be part of the letters of two bytes that are covered: Latin-1 and basic Cyrillic.
+pub(super) struct Wide {
+    /// First bytes of U+00C0 to U+00FF.
+    pub(super) latin: u64,
+    /// First bytes of U+0400 to U+043F.
+    pub(super) cyrillic: u64,
+    /// First bytes of U+0440 to U+047F.
+    pub(super) cyrillic_lower: u64,
+    /// Bytes from 80 to 9F.
+    pub(super) from_80: u64,
+    /// Bytes from A0 to AF.
+    pub(super) from_a0: u64,
+    /// Bytes from B0 to BF.
+    pub(super) from_b0: u64,
+    /// The second byte of `ß`, the first lower case letter of Latin-1.
+    pub(super) sharp_s: u64,
+    /// The second byte of `×`.
+    pub(super) times: u64,
+    /// The second byte of `÷`.
+    pub(super) divided: u64,
+}
+
+impl Masks {
+    /// Covers these letters too: both of their bytes are letters, and what ends a run or starts one is the same.
+    #[inline]
+    pub(super) fn add_wide(&mut self, wide: &Wide) {
+        let (latin, cyrillic) = (wide.latin << 1, wide.cyrillic << 1);
+        let upper = (latin & wide.from_80 & !wide.sharp_s & !wide.times) | (cyrillic & (wide.from_80 | wide.from_a0));
+        let lower = (latin & (wide.from_a0 | wide.from_b0 | wide.sharp_s) & !wide.divided)
+            | (cyrillic & wide.from_b0)
+            | ((wide.cyrillic_lower << 1) & wide.from_80);
+        let letter = upper | lower;
+        self.letter |= letter | (letter >> 1);
+        self.upper |= upper | (upper >> 1);
+        self.stop &= !(letter | (letter >> 1));
+    }
+}
+
+/// Whether a text may go on with what the scanner covers, by its next bytes.
+#[inline]
+pub(super) fn covered(next: [u8; 8]) -> bool {
+    // Continuation bytes come behind their first byte.
+    next.iter().all(|&byte| byte < 0xc0 || byte == 0xc3 || byte == 0xd0 || byte == 0xd1)
 }
 
 /// A way to make masks.
