@@ -130,23 +130,30 @@ impl<'a> Json<'a> {
 /// Appends a text in quotes, with what JSON needs escaped.
 pub(super) fn quote(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => {
-                let digit = |value: u32| char::from_digit(value & 15, 16).unwrap_or('0');
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        // All that is escaped is ASCII, so that cuts beside it are between characters.
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[from..at]);
+        from = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x8 => out.push_str("\\b"),
+            0xc => out.push_str("\\f"),
+            _ => {
+                let digit = |value: u8| char::from_digit(u32::from(value & 15), 16).unwrap_or('0');
                 out.push_str("\\u00");
-                out.extend([digit(c as u32 >> 4), digit(c as u32)]);
+                out.extend([digit(byte >> 4), digit(byte)]);
             }
-            c => out.push(c),
         }
     }
+    out.push_str(&text[from..]);
     out.push('"');
 }
 

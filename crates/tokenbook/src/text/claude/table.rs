@@ -1,10 +1,11 @@
 //! The fitted figures, read in place.
 //!
-//! `pieces.bin` is a hash table without keys: 8,193 little-endian `u16` offsets of the buckets, then entries of three
-//! bytes, a 14-bit fingerprint below a 10-bit value. What a value means depends on the kind of piece that was asked
+//! `pieces.bin` is a hash table without keys: 16,385 little-endian `u16` offsets of the buckets, then entries of three
+//! bytes, a 13-bit fingerprint below an 11-bit value. What a value means depends on the kind of piece that was asked
 //! for, see [`Letters`] and [`Symbols`].
 
-const BUCKETS: usize = 1 << 13;
+const BUCKET_BITS: u32 = 14;
+const BUCKETS: usize = 1 << BUCKET_BITS;
 
 static TABLE: &[u8] = include_bytes!("../../../data/claude/pieces.bin");
 
@@ -34,15 +35,15 @@ impl Hash {
     #[inline]
     fn find(self) -> Option<u16> {
         let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let bucket = (mixed >> 51) as usize;
-        let fingerprint = ((mixed >> 37) & 0x3fff) as u32;
+        let bucket = (mixed >> (64 - BUCKET_BITS)) as usize;
+        let fingerprint = ((mixed >> 37) & 0x1fff) as u32;
         let entries = &TABLE[(BUCKETS + 1) * 2..];
         let bounds = &TABLE[bucket * 2..bucket * 2 + 4];
         let start = usize::from(u16::from_le_bytes([bounds[0], bounds[1]]));
         let end = usize::from(u16::from_le_bytes([bounds[2], bounds[3]]));
         entries[start * 3..end * 3].chunks_exact(3).find_map(|entry| {
             let entry = u32::from_le_bytes([entry[0], entry[1], entry[2], 0]);
-            (entry & 0x3fff == fingerprint).then_some(u16::try_from(entry >> 14).unwrap_or(0))
+            (entry & 0x1fff == fingerprint).then_some(u16::try_from(entry >> 13).unwrap_or(0))
         })
     }
 

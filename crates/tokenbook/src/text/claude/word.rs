@@ -117,11 +117,12 @@ fn symbol(c: char) -> u64 {
 }
 
 fn old(word: &str) -> u64 {
-    if Letters::of(word).single() {
+    let known = Letters::of(word);
+    if known.single() {
         return UNITS;
     }
     if word.chars().next().is_some_and(|c| c >= '\u{250}') {
-        return new(word);
+        return new_of(word, known);
     }
     match Case::of(word) {
         Case::Small => {}
@@ -138,19 +139,23 @@ fn old(word: &str) -> u64 {
             }
         }
     }
-    (new(word) * OLD_OF_NEW / 64).max(UNITS)
+    (new_of(word, known) * OLD_OF_NEW / 64).max(UNITS)
 }
 
 fn new(word: &str) -> u64 {
-    if let Some(tokens) = Letters::of(word).whole() {
+    new_of(word, Letters::of(word))
+}
+
+fn new_of(word: &str, known: Letters) -> u64 {
+    if let Some(tokens) = known.whole() {
         return tokens * UNITS;
     }
     match Case::of(word) {
         Case::Small => fragments(word).max(UNITS),
-        Case::First(small) => UNITS + known(&small),
+        Case::First(small) => UNITS + small_word(&small),
         Case::Capitals(small) => {
             let (constant, letter, share) = CAPITALS;
-            constant + letter * word.chars().count() as u64 + known(&small) * share / 64
+            constant + letter * word.chars().count() as u64 + small_word(&small) * share / 64
         }
         Case::Mixed => {
             let mut parts = Humps(word);
@@ -158,14 +163,14 @@ fn new(word: &str) -> u64 {
             if first.len() < word.len() {
                 new(first) + parts.map(|part| new(part) + SEAM_NEW).sum::<u64>()
             } else {
-                UNITS + known(&word.to_lowercase())
+                UNITS + small_word(&word.to_lowercase())
             }
         }
     }
 }
 
 /// The cost of a word in small letters in the new generation.
-fn known(small: &str) -> u64 {
+fn small_word(small: &str) -> u64 {
     match Letters::of(small).whole() {
         Some(tokens) => tokens * UNITS,
         None => fragments(small).max(UNITS),
@@ -226,6 +231,9 @@ enum Case {
 
 impl Case {
     fn of(word: &str) -> Self {
+        if word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return Self::Small;
+        }
         let mut capitals = 0;
         let mut letters = 0;
         for c in word.chars() {
