@@ -215,17 +215,35 @@ impl FromStr for Usd {
 
 /// Plain digits, without exponent and without trailing zeros.
 impl fmt::Display for Usd {
+    /// Prints digits by hand: a batch prints a million amounts, and 128-bit division is most of the usual way.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, fraction) = {
-            let absolute = self.0.unsigned_abs();
-            (absolute / PICO_PER_USD.unsigned_abs(), absolute % PICO_PER_USD.unsigned_abs())
+        const DIGITS: usize = 12;
+        const PICO: u64 = 1_000_000_000_000;
+        let absolute = self.0.unsigned_abs();
+        let (whole, mut fraction) = match u64::try_from(absolute) {
+            Ok(small) => (u128::from(small / PICO), small % PICO),
+            Err(_) => {
+                let rest = u64::try_from(absolute % u128::from(PICO)).expect("a remainder of a 64-bit divisor");
+                (absolute / u128::from(PICO), rest)
+            }
         };
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
+        if self.0 < 0 {
+            f.write_str("-")?;
         }
-        let digits = format!("{fraction:012}");
-        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+        match u64::try_from(whole) {
+            Ok(whole) => write!(f, "{whole}")?,
+            Err(_) => write!(f, "{whole}")?,
+        }
+        if fraction == 0 {
+            return Ok(());
+        }
+        let mut text = [b'.'; 1 + DIGITS];
+        for digit in text[1..].iter_mut().rev() {
+            *digit = b'0' + u8::try_from(fraction % 10).expect("a digit");
+            fraction /= 10;
+        }
+        let text = str::from_utf8(&text).expect("a point and digits");
+        f.write_str(text.trim_end_matches('0'))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::CostSum;
 use crate::error::{Error, Result};
 use crate::money::Usd;
-use crate::price::{Catalog, PriceQuery, Prices};
+use crate::price::{Catalog, Price, PriceQuery, Prices};
 use crate::quantity::Count;
 use crate::time::Timestamp;
 use crate::usage::{TokenKind, Usage};
@@ -83,6 +83,8 @@ pub fn cost_batch(batch: &CostBatch, now: Timestamp, catalog: &Catalog) -> Resul
     let at = batch.at.unwrap_or(now);
     let prices: Vec<Prices<'_>> =
         batch.models.iter().map(|model| catalog.prices(&query(batch, model, at))).collect::<Result<_>>()?;
+    // The row that holds is the same for all calls of a model, unless they have instants of their own.
+    let same: Vec<Option<Price<'_>>> = prices.iter().map(|prices| prices.price_at(at)).collect::<Result<_>>()?;
     let mut totals_usd = Vec::with_capacity(calls);
     let mut sum = CostSum::default();
     let mut without_price = vec![false; prices.len()];
@@ -92,16 +94,17 @@ pub fn cost_batch(batch: &CostBatch, now: Timestamp, catalog: &Catalog) -> Resul
         let prices = prices.get(model).ok_or_else(|| {
             Error::invalid(format!("model[{call}] is {model}, but there are {} models", prices.len()))
         })?;
-        let at = match &batch.at_ms {
+        let price = match &batch.at_ms {
             Some(instants) => {
-                Timestamp::from_ms(instants[call]).map_err(|error| error.context(format!("at_ms[{call}]")))?
+                let at = Timestamp::from_ms(instants[call]).map_err(|error| error.context(format!("at_ms[{call}]")))?;
+                prices.price_at(at)?
             }
-            None => at,
+            None => same[model],
         };
         for (kind, counts) in &columns {
             usage.set(*kind, counts[call]);
         }
-        let total = match prices.price_at(at)? {
+        let total = match price {
             Some(price) => price.total(&usage).map_err(|error| error.context(format!("call {call}")))?,
             None => None,
         };
