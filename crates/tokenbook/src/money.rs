@@ -220,12 +220,11 @@ impl fmt::Display for Usd {
         const DIGITS: usize = 12;
         const PICO: u64 = 1_000_000_000_000;
         let absolute = self.0.unsigned_abs();
-        let (whole, mut fraction) = match u64::try_from(absolute) {
-            Ok(small) => (u128::from(small / PICO), small % PICO),
-            Err(_) => {
-                let rest = u64::try_from(absolute % u128::from(PICO)).expect("a remainder of a 64-bit divisor");
-                (absolute / u128::from(PICO), rest)
-            }
+        let (whole, mut fraction) = if let Ok(small) = u64::try_from(absolute) {
+            (u128::from(small / PICO), small % PICO)
+        } else {
+            let rest = u64::try_from(absolute % u128::from(PICO)).expect("a remainder of a 64-bit divisor");
+            (absolute / u128::from(PICO), rest)
         };
         if self.0 < 0 {
             f.write_str("-")?;

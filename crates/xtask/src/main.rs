@@ -21,7 +21,7 @@ const TASKS: &[Task] = &[
     ("types", "write the types of TypeScript and Python, or --check them", types::run),
     ("version", "write the one version wherever it stands, or --check it", version::run),
     ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
-    ("prices", "build the price catalog from the pinned packages (--check, --from DIR)", prices::run),
+    ("prices", "build the price catalog from the pinned packages (--check, --rewrite, --from DIR)", prices::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,8 @@
 //! Builds the price catalog from the data in two Python packages (`cargo xtask prices`).
 //!
 //! `cargo xtask prices` downloads the pinned versions and rewrites `crates/tokenbook/data/prices.json`; `--check` does
-//! the same and fails when that would change anything; `--from DIR` takes unpacked wheels instead of downloading.
+//! the same and fails when that would change anything; `--from DIR` takes unpacked wheels instead of downloading. Rows are
+//! only ever added; `--rewrite` starts anew, which is for a catalog that was never released.
 
 mod decisions;
 mod genai;
@@ -48,6 +49,7 @@ impl Notes {
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let check = arguments.iter().any(|argument| argument == "--check");
+    let rewrite = arguments.iter().any(|argument| argument == "--rewrite");
     let from = arguments.iter().position(|argument| argument == "--from").and_then(|at| arguments.get(at + 1));
     let root = crate::root();
     let data = root.join("crates/tokenbook/data");
@@ -65,7 +67,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let committed = data.join("prices.json");
     let before = fs::read_to_string(&committed).unwrap_or_default();
     models.iter_mut().for_each(Model::tidy);
-    if !before.is_empty() {
+    if !before.is_empty() && !rewrite {
         models = merge::append(read(&before)?, models, &decisions.version)?;
     }
     models.iter_mut().for_each(Model::tidy);
@@ -75,7 +77,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let after = document(&models, &decisions);
     tokenbook::Catalog::parse(&after).context("the catalog that was built isn't one")?;
     let pins_file = data.join("prices.sha256");
-    let pins = pin(&fs::read_to_string(&pins_file).unwrap_or_default(), &models, &decisions)?;
+    let known = if rewrite { String::new() } else { fs::read_to_string(&pins_file).unwrap_or_default() };
+    let pins = pin(&known, &models, &decisions)?;
     let rows: usize = models.iter().map(|model| model.rows.len()).sum();
     println!("{} models, {rows} rows, {} bytes, version {}", models.len(), after.len(), decisions.version);
     if check {

@@ -426,6 +426,8 @@ pub(super) fn append(before: Vec<Model>, mut now: Vec<Model>, version: &str) -> 
     let key = |model: &Model| (model.provider.clone(), model.name.to_ascii_lowercase());
     let index: HashMap<(String, String), usize> =
         now.iter().enumerate().map(|(number, model)| (key(model), number)).collect();
+    // Rows that were there keep the day on which they came.
+    let kept: HashSet<String> = before.iter().flat_map(|model| &model.rows).map(Row::line).collect();
     for mut old in before {
         let Some(number) = index.get(&key(&old)) else {
             // Gone from the sources: a retired model stays priced.
@@ -452,15 +454,81 @@ pub(super) fn append(before: Vec<Model>, mut now: Vec<Model>, version: &str) -> 
             }
             let new = &mut model.rows[place];
             new.from = Some(version.to_owned());
-            new.checked = Some(version.to_owned());
             if row.from.as_deref().is_some_and(|from| from >= version) {
                 changed.push(format!("  {}/{}: a row from {version} is there already", old.provider, old.name));
             }
             model.rows.push(row);
         }
     }
+    for row in now.iter_mut().flat_map(|model| &mut model.rows) {
+        if !kept.contains(&row.line()) {
+            row.checked = Some(version.to_owned());
+        }
+    }
     if !changed.is_empty() {
         bail!("a past price would change; write a dated decision instead\n{}", changed.join("\n"));
     }
     Ok(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(rows: &[(Option<&str>, &str)]) -> Model {
+        let row = |(from, rate): &(Option<&str>, &str)| Row {
+            from: from.map(str::to_owned),
+            rates: [("input_tokens", Some(super::super::row::rate(rate).expect("a rate")))].into(),
+            ..Row::default()
+        };
+        Model {
+            provider: "p".to_owned(),
+            name: "m".to_owned(),
+            rows: rows.iter().map(row).collect(),
+            ..Model::default()
+        }
+    }
+
+    fn rows(models: &[Model]) -> Vec<(Option<String>, String)> {
+        let mut rows: Vec<_> = models
+            .iter()
+            .flat_map(|model| &model.rows)
+            .map(|row| (row.from.clone(), row.rates["input_tokens"].expect("a rate").to_string()))
+            .collect();
+        rows.sort();
+        rows
+    }
+
+    #[test]
+    fn importing_the_same_again_changes_nothing() {
+        let before = model(&[(None, "10"), (Some("2025-06-10"), "2")]);
+        let after = append(vec![before.clone()], vec![before.clone()], "2026-12-01").expect("nothing to refuse");
+        assert_eq!(rows(&after), rows(&[before]));
+    }
+
+    #[test]
+    fn a_changed_price_becomes_a_new_row() {
+        let before = model(&[(None, "10"), (Some("2025-06-10"), "2")]);
+        let now = model(&[(None, "10"), (Some("2025-06-10"), "1")]);
+        let after = append(vec![before], vec![now], "2026-12-01").expect("the newest row may change");
+        let checked: Vec<_> = after[0].rows.iter().map(|row| row.checked.as_deref()).collect();
+        assert_eq!(checked.iter().filter(|day| **day == Some("2026-12-01")).count(), 1, "{checked:?}");
+        let want = [(None, "10"), (Some("2025-06-10"), "2"), (Some("2026-12-01"), "1")];
+        assert_eq!(rows(&after), want.map(|(from, rate)| (from.map(str::to_owned), rate.to_owned())));
+    }
+
+    #[test]
+    fn a_past_price_never_changes() {
+        let before = model(&[(None, "10"), (Some("2025-06-10"), "2")]);
+        let now = model(&[(None, "12"), (Some("2025-06-10"), "2")]);
+        let error = append(vec![before], vec![now], "2026-12-01").expect_err("a past row");
+        assert!(error.to_string().starts_with("a past price would change"), "{error}");
+    }
+
+    #[test]
+    fn a_model_that_the_sources_drop_stays_priced() {
+        let before = model(&[(None, "10")]);
+        let after = append(vec![before.clone()], Vec::new(), "2026-12-01").expect("nothing to refuse");
+        assert_eq!(rows(&after), rows(&[before]));
+    }
 }
