@@ -284,9 +284,9 @@ pub enum Warning {
 ///
 /// # Errors
 ///
-/// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when `body` is no JSON or no response of `api` (the
-/// message names what is missing), when a number is no count, and when numbers contradict each other (the details hold
-/// them).
+/// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when `body` is no JSON or no response of `api`
+/// (the message names what is missing), when a number is no count, and when numbers contradict each other (the details
+/// hold them).
 pub fn extract(api: Api, body: &str) -> Result<Extraction> {
     let mut draft = draft::Draft::new(api);
     draft.body(body)?;

@@ -2,9 +2,9 @@
 //!
 //! Version 6 states `inputTokens` with its parts (`noCacheTokens`, `cacheReadTokens`, `cacheWriteTokens`), as an object
 //! at the provider level; version 5 states `inputTokens` with `cachedInputTokens` in it, except with Anthropic, whose
-//! exclusive number it passes on; version 4 states `promptTokens` and `completionTokens`
-//! (documented at <https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text>; no recorded answers were at hand to check). With Gemini, version 5 leaves
-//! reasoning out of `outputTokens` and has it in the total.
+//! exclusive number it passes on; version 4 states `promptTokens` and `completionTokens` (documented at
+//! <https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text>; no recorded answers were at hand to check). With
+//! Gemini, version 5 leaves reasoning out of `outputTokens` and has it in the total.
 
 use super::draft::{Draft, error_class};
 use super::json::{Chars, Flag, Index, List, Maybe, Present, Raw, Text, When, parse, pick};

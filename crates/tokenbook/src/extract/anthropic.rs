@@ -1,10 +1,11 @@
 //! Anthropic Messages, also through Bedrock's `InvokeModel` and Vertex AI's `rawPredict`.
 //!
-//! `input_tokens` leaves out both cache reads and cache writes
-//! (documented at <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>; recorded answers were checked
-//! 2026-11-22). Thinking is part of `output_tokens`. In a stream `message_start` states the input and `message_delta` *cumulative* numbers that may revise
-//! it (server tools add to the input). `cache_creation` splits the writes by time to live; after server-tool loops it may
-//! cover less than `cache_creation_input_tokens` (seen in recorded answers), and the rest then has an unknown one.
+//! `input_tokens` leaves out both cache reads and cache writes (documented at
+//! <https://platform.claude.com/docs/en/build-with-claude/prompt-caching>; recorded answers were checked 2026-11-22).
+//! Thinking is part of `output_tokens`. In a stream `message_start` states the input and `message_delta` *cumulative*
+//! numbers that may revise it (server tools add to the input). `cache_creation` splits the writes by time to live;
+//! after server-tool loops it may cover less than `cache_creation_input_tokens` (seen in recorded answers), and the
+//! rest then has an unknown one.
 
 use super::draft::Draft;
 use super::eventstream::base64;

@@ -1,9 +1,9 @@
 //! Cohere chat, versions 1 and 2.
 //!
 //! `tokens` is what the model read and wrote, `billed_units` what is charged (the preamble is free)
-//! (<https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work>, read 2026-11-22). The usage is `tokens`, and `billed` the units;
-//! answers without `tokens` have the units for both. `cached_tokens` is part of `tokens.input_tokens`, and
-//! `reasoning_tokens` of `tokens.output_tokens` (recorded answers agree).
+//! (<https://docs.cohere.com/v2/docs/how-does-cohere-pricing-work>, read 2026-11-22). The usage is `tokens`, and
+//! `billed` the units; answers without `tokens` have the units for both. `cached_tokens` is part of
+//! `tokens.input_tokens`, and `reasoning_tokens` of `tokens.output_tokens` (recorded answers agree).
 
 use super::draft::Draft;
 use super::json::{Chars, List, Maybe, Raw, Text, parse, pick};

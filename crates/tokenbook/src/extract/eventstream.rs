@@ -76,7 +76,7 @@ fn message(bytes: &[u8]) -> Result<Option<Message<'_>>> {
         return Err(corrupt("the checksum of a prelude is wrong"));
     }
     let (length, headers) = (length as usize, headers as usize);
-    if length > LARGEST || length < PRELUDE + headers + CHECKSUM {
+    if length > LARGEST || length < headers.saturating_add(PRELUDE + CHECKSUM) {
         return Err(corrupt("the length of a message is impossible"));
     }
     let Some(whole) = bytes.get(..length) else { return Ok(None) };

@@ -1,10 +1,10 @@
 //! Google `generateContent` and `streamGenerateContent`, on the Gemini API and Vertex AI.
 //!
 //! `promptTokenCount` includes `cachedContentTokenCount`; `thoughtsTokenCount` is not in `candidatesTokenCount`;
-//! `toolUsePromptTokenCount` (what Google's own tools read) is input beside the prompt and is charged as input; the total
-//! is the sum of the four (documented at <https://ai.google.dev/api/generate-content#UsageMetadata> and
-//! <https://ai.google.dev/gemini-api/docs/url-context>; 664 recorded answers agree, checked 2026-11-22). Each piece of a
-//! stream states the numbers so far. The names that Google's Python SDKs write (`prompt_token_count`) are read too.
+//! `toolUsePromptTokenCount` (what Google's own tools read) is input beside the prompt and is charged as input; the
+//! total is the sum of the four (documented at <https://ai.google.dev/api/generate-content#UsageMetadata> and
+//! <https://ai.google.dev/gemini-api/docs/url-context>; 664 recorded answers agree, checked 2026-11-22). Each piece of
+//! a stream states the numbers so far. The names that Google's Python SDKs write (`prompt_token_count`) are read too.
 
 use serde_json::value::RawValue;
 

@@ -1,8 +1,8 @@
 //! Reading the few fields that matter out of JSON of any size, without keeping the rest.
 //!
-//! Bodies are read into small structs that tolerate every shape (a field of another type counts as absent), because what
-//! surrounds the usage is no contract; unread values are skipped iteratively, so nesting depth costs no stack. The usage
-//! object itself is cut out verbatim and read strictly by [`super::tree`].
+//! Bodies are read into small structs that tolerate every shape (a field of another type counts as absent), because
+//! what surrounds the usage is no contract; unread values are skipped iteratively, so nesting depth costs no stack. The
+//! usage object itself is cut out verbatim and read strictly by [`super::tree`].
 
 use std::borrow::Cow;
 use std::fmt;

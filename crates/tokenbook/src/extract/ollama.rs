@@ -1,8 +1,8 @@
 //! Ollama's own chat and generate endpoints.
 //!
-//! `prompt_eval_count` and `eval_count` stand at the top of the answer, and of the last piece of a stream
-//! (documented at <https://docs.ollama.com/api/usage>; 85 recorded answers agree, checked 2026-11-22). Ollama says nothing of a cache: older versions leave
-//! `prompt_eval_count` out when the prompt was cached, and the input is then unknown.
+//! `prompt_eval_count` and `eval_count` stand at the top of the answer, and of the last piece of a stream (documented
+//! at <https://docs.ollama.com/api/usage>; 85 recorded answers agree, checked 2026-11-22). Ollama says nothing of a
+//! cache: older versions leave `prompt_eval_count` out when the prompt was cached, and the input is then unknown.
 
 use super::Reading;
 use super::draft::{Draft, object_text};

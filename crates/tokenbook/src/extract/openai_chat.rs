@@ -1,12 +1,12 @@
 //! OpenAI Chat Completions, Completions and Embeddings, and everybody who speaks them: Azure, DeepSeek, xAI, Groq,
 //! Mistral, OpenRouter, Vercel's gateway, Perplexity, Cloudflare.
 //!
-//! `prompt_tokens` includes cached, audio and image tokens; `completion_tokens` includes reasoning
-//! (documented at <https://platform.openai.com/docs/api-reference/chat/object>; 2,363 recorded answers of some 30 hosts were
-//! checked 2026-11-22). Where hosts differ, their fields tell:
+//! `prompt_tokens` includes cached, audio and image tokens; `completion_tokens` includes reasoning (documented at
+//! <https://platform.openai.com/docs/api-reference/chat/object>; 2,363 recorded answers of some 30 hosts were checked
+//! 2026-11-22). Where hosts differ, their fields tell:
 //!
-//! * xAI leaves reasoning out of `completion_tokens` and puts it into `total_tokens`; `cost_in_usd_ticks` is the charge in
-//!   1e-10 dollars (<https://docs.x.ai/developers/cost-tracking>, read 2026-11-22; recorded costs agree).
+//! * xAI leaves reasoning out of `completion_tokens` and puts it into `total_tokens`; `cost_in_usd_ticks` is the charge
+//!   in 1e-10 dollars (<https://docs.x.ai/developers/cost-tracking>, read 2026-11-22; recorded costs agree).
 //! * Vercel's gateway (`market_cost`) and Perplexity's research models leave reasoning out of both and charge for it
 //!   (their stated costs in recorded answers agree).
 //! * Gemini behind this format leaves thoughts out of `completion_tokens` and states them in the total only

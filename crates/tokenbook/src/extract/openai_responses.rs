@@ -1,8 +1,8 @@
 //! OpenAI Responses, also Azure, xAI and other hosts.
 //!
-//! `input_tokens` includes what was read from and written to a cache, `output_tokens` includes reasoning, and the total is
-//! their sum (documented at <https://platform.openai.com/docs/api-reference/responses/object>; 1,129 recorded answers
-//! agree, checked 2026-11-22).
+//! `input_tokens` includes what was read from and written to a cache, `output_tokens` includes reasoning, and the total
+//! is their sum (documented at <https://platform.openai.com/docs/api-reference/responses/object>; 1,129 recorded
+//! answers agree, checked 2026-11-22).
 
 use super::draft::{Draft, error_class};
 use super::json::{Chars, Index, List, Maybe, Raw, Text, When, parse, pick};
