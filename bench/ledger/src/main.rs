@@ -1,7 +1,7 @@
 //! Measures the ledger in one run, as ratios where a machine's own speed would show: durable appends by many callers
 //! against one, CPU time a call, reports over many calls, bytes a call.
 //!
-//! `cargo run --release [calls]`; 10 million calls by default.
+//! `cargo run --release [calls [appends]]`; 10 million calls and 256,000 appends by default.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -29,15 +29,17 @@ fn mixed(number: u64) -> u64 {
 fn call(number: u64, at: i64) -> Result<Call> {
     let random = mixed(number);
     let below = |shift: u32, limit: u64| (random >> shift) % limit;
-    let agent = below(0, 12);
+    // A session is one agent at one job.
+    let session = number / 50;
+    let agent = mixed(session) % 12;
     let model = (agent + below(8, 2)) % 6;
     let mut call = Call::new(Timestamp::from_ms(at)?, format!("model-{model}-2025-06-01"));
     call.id = Some(format!("msg_01{random:016x}"));
     call.provider = Some(if model < 3 { "anthropic" } else { "openai" }.to_owned());
     call.api = Some(if model < 3 { "anthropic_messages" } else { "openai_responses" }.to_owned());
     call.agent = Some(format!("agent-{agent}"));
-    call.action = Some(if below(12, 2) == 0 { "generate" } else { "stream" }.to_owned());
-    call.session = Some(format!("session-{}", number / 50));
+    call.action = Some(if mixed(session) % 5 < 3 { "generate" } else { "stream" }.to_owned());
+    call.session = Some(format!("session-{session}"));
     call.tags = vec![format!("team-{}", agent % 3)];
     let input = 200 + below(16, 4_000) as u32;
     let output = 20 + below(28, 900) as u32;
@@ -121,14 +123,15 @@ fn bar(name: &str, figure: String, bar: &str, met: bool) {
 
 fn main() -> Result<()> {
     let calls: u64 = std::env::args().nth(1).map_or(Ok(10_000_000), |text| text.replace('_', "").parse())?;
+    let appends: u64 = std::env::args().nth(2).map_or(Ok(256_000), |text| text.replace('_', "").parse())?;
     let folder = tempfile::tempdir()?;
 
-    let (one, one_cpu) = append(&folder.path().join("one.db"), 1, 1, 5_000)?;
+    let (one, one_cpu) = append(&folder.path().join("one.db"), 1, 1, appends / 50)?;
     println!("durable appends: 1 caller {one:.0}/s, {one_cpu:.1} µs CPU a call");
     for (name, threads, in_flight) in [("64 threads, one call each", 64, 1), ("1 thread, 64 calls on their way", 1, 64)]
     {
         let path = folder.path().join(format!("{threads}.db"));
-        let (many, cpu) = append(&path, threads, in_flight, 256_000 / threads)?;
+        let (many, cpu) = append(&path, threads, in_flight, appends / threads)?;
         println!("durable appends: {name}: {many:.0}/s");
         bar(&format!("durable appends ÷ 1 caller, {name}"), format!("{:.1}", many / one), "≥ 5", many / one >= 5.0);
         bar(&format!("CPU a call, {name}"), format!("{cpu:.2} µs"), "≤ 6 µs", cpu <= 6.0);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokenbook::{Error, Result};
 
-use crate::record::{Call, CallCost};
+use crate::record::{Call, CallCost, MAX_PRICE_BYTES};
 
 /// The first half of a SHA-256: 2⁶⁴ calls would have to be recorded before two share one by chance.
 pub(crate) type Digest = [u8; 16];
@@ -31,7 +31,7 @@ fn half(hash: Sha256) -> Digest {
 
 /// Fingerprints a normalised call with the JSON text of its price as stored.
 pub(crate) fn digest(call: &Call, price: Option<&str>) -> Digest {
-    let mut fields = Fields(Vec::with_capacity(512));
+    let mut fields = Fields(Vec::with_capacity(1_024));
     fields.text(1, call.id.as_deref());
     fields.content(call, price);
     let mut hash = Sha256::new();
@@ -41,7 +41,7 @@ pub(crate) fn digest(call: &Call, price: Option<&str>) -> Digest {
 
 /// The id of a call whose caller gave none: the same content, the same id.
 pub(crate) fn content_id(call: &Call, price: Option<&str>) -> String {
-    let mut fields = Fields(Vec::with_capacity(512));
+    let mut fields = Fields(Vec::with_capacity(1_024));
     fields.content(call, price);
     let mut hash = Sha256::new();
     hash.update(&fields.0);
@@ -62,7 +62,7 @@ struct Fields(Vec<u8>);
 impl Fields {
     fn bytes(&mut self, tag: u8, value: &[u8]) {
         self.0.push(tag);
-        self.0.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.0.extend_from_slice(value);
     }
 
@@ -151,8 +151,11 @@ impl Fields {
 /// [`ErrorCode::InvalidArgument`](tokenbook::ErrorCode::InvalidArgument) for a number that isn't whole: its text would
 /// depend on who printed it.
 pub(crate) fn canonical_json(value: &Value) -> Result<String> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(128);
     write_canonical(value, &mut text, 0)?;
+    if text.len() > MAX_PRICE_BYTES {
+        return Err(Error::invalid(format!("cost.price: expected at most {MAX_PRICE_BYTES} bytes of JSON")));
+    }
     Ok(text)
 }
 
@@ -160,7 +163,6 @@ fn write_canonical(value: &Value, text: &mut String, depth: u32) -> Result<()> {
     if depth > 16 {
         return Err(Error::invalid("cost.price: nested too deeply"));
     }
-    let plain = |value: &Value| serde_json::to_string(value).expect("plain values are written as they are");
     match value {
         Value::Number(number) if number.is_f64() => {
             return Err(Error::invalid(format!("cost.price: expected whole numbers or text, got {number}")));
@@ -183,15 +185,34 @@ fn write_canonical(value: &Value, text: &mut String, depth: u32) -> Result<()> {
                 if at > 0 {
                     text.push(',');
                 }
-                text.push_str(&plain(&Value::String(key.clone())));
+                write_plain(key, text);
                 text.push(':');
                 write_canonical(item, text, depth + 1)?;
             }
             text.push('}');
         }
-        plain_value => text.push_str(&plain(plain_value)),
+        plain => write_plain(plain, text),
     }
     Ok(())
+}
+
+fn write_plain<T: serde::Serialize + ?Sized>(value: &T, text: &mut String) {
+    let written = serde_json::to_writer(Utf8(text), value);
+    written.expect("plain values are written as they are");
+}
+
+/// Takes JSON's bytes into a text without a copy.
+struct Utf8<'a>(&'a mut String);
+
+impl std::io::Write for Utf8<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.push_str(std::str::from_utf8(bytes).map_err(std::io::Error::other)?);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The names of the fields in which two calls differ.

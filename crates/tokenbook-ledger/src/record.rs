@@ -307,9 +307,6 @@ impl Call {
             )));
         }
         match &self.cost {
-            CallCost::Priced { price: Some(price), .. } if price.to_string().len() > MAX_PRICE_BYTES => {
-                Err(Error::invalid(format!("cost.price: expected at most {MAX_PRICE_BYTES} bytes of JSON")))
-            }
             CallCost::Unpriced { reason } => note("cost.reason", reason),
             _ => Ok(()),
         }

@@ -21,9 +21,9 @@ use crate::store::row::{self, FACT_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepare
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
-/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one, in about a
-/// millisecond; each fold writes its pages once instead of once a commit.
-pub(crate) const FOLD_EVERY: i64 = 2_048;
+/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one, in a few
+/// milliseconds; each fold writes its pages once instead of once a commit.
+pub(crate) const FOLD_EVERY: i64 = 4_096;
 /// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
 /// touches a page of its own; the small one has few pages, and hands over in order.
 const INDEX_EVERY: i64 = 32_768;
@@ -300,12 +300,18 @@ impl Writer {
         Ok((result, outside, head))
     }
 
-    /// Reads the calls not yet folded, after another process wrote some.
+    /// Reads what other processes have written since, or all that isn't folded if one of them folded.
     fn read_tail(&mut self, head: &HeadRow) -> Result<()> {
-        self.tail.forget();
+        let after = match self.tail.known.take() {
+            Some((folded, seq)) if folded == head.folded && seq <= head.seq => seq,
+            _ => {
+                self.tail.forget();
+                head.folded
+            }
+        };
         let sql = format!("SELECT {FACT_COLUMNS}, seq, id, provider FROM call WHERE seq > ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
-        let mut rows = statement.query([head.folded]).map_err(sqlite)?;
+        let mut rows = statement.query([after]).map_err(sqlite)?;
         let mut facts = Facts::default();
         while let Some(row) = rows.next().map_err(sqlite)? {
             row::facts(&self.db, &mut self.names, row, &mut facts)?;
