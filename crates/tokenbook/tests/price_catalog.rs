@@ -21,7 +21,18 @@ fn every_row_of_the_builtin_catalog_reads() {
     assert_eq!(models.len(), catalog.len());
     assert!(models.iter().all(|model| !model.rows.is_empty()));
     assert!(models.iter().flat_map(|model| &model.rows).all(|row| row.source.is_some()));
-    Catalog::parse(TEXT).expect("the whole catalog is checked when it is read from a file");
+    let read = Catalog::parse(TEXT).expect("the whole catalog is checked when it is read from a file");
+    let json = |catalog: &Catalog| -> Vec<String> {
+        let models = catalog.models().map(|model| model.expect("a row reads"));
+        models.map(|model| serde_json::to_string(&model).expect("serialises")).collect()
+    };
+    assert_eq!(json(catalog), json(&read), "the built-in catalog is the file");
+    assert_eq!(catalog.version(), read.version());
+    // What the header says of providers, tiers and regions is read in both ways too.
+    let usage = Usage::new().with(TokenKind::Input, 1_000_000_u32);
+    let query = PriceQuery { service_tier: Some("FLEX"), region: Some("eu"), ..PriceQuery::new("gpt-6-astra", now()) };
+    assert_eq!(total(catalog, &query, &usage).as_deref(), Some("11"));
+    assert_eq!(total(&read, &query, &usage).as_deref(), Some("11"));
 }
 
 #[test]

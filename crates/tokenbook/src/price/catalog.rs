@@ -168,18 +168,58 @@ struct Head<'a> {
     #[serde(borrow)]
     model: Cow<'a, str>,
     #[serde(borrow, default)]
-    names: Vec<Cow<'a, str>>,
+    names: Vec<Name<'a>>,
     #[serde(borrow, default)]
     page: Option<&'a RawValue>,
-    #[serde(borrow)]
-    rows: &'a RawValue,
+    #[serde(borrow, default)]
+    rows: Option<&'a RawValue>,
+}
+
+/// A name; serde borrows a string inside a list only from a type of its own.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Document<'a> {
+    fn read(text: &'a str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| Error::invalid(format!("price catalog: {error}")))
+    }
+}
+
+/// The models of a layer while they are put in.
+struct Models {
+    entries: Vec<Entry>,
+    index: Index,
+}
+
+impl Models {
+    fn with_capacity(models: usize) -> Self {
+        Self { entries: Vec::with_capacity(models), index: Index::with_capacity(models * 2) }
+    }
+
+    fn add(&mut self, head: &Head<'_>, page: Option<Range<usize>>, rows: Range<usize>, providers: &mut Providers) {
+        let number = u32::try_from(self.entries.len()).expect("a catalog has fewer than 2³² models");
+        let provider = providers.find(&head.provider).unwrap_or_else(|| {
+            providers.add(Provider {
+                id: head.provider.to_string(),
+                aliases: Vec::new(),
+                maker: true,
+                prices_like: Vec::new(),
+            })
+        });
+        let name = self.index.insert(&head.model, number);
+        for name in &head.names {
+            self.index.insert(&name.0, number);
+        }
+        self.entries.push(Entry { provider, name, page, rows, read: OnceLock::new() });
+    }
 }
 
 /// The document format that this version reads.
 const FORMAT: u32 = 1;
 
 static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
-    let text = Cow::Borrowed(include_str!("../../data/prices.json"));
+    let text = include_str!("../../data/prices.json");
     let mut catalog = Catalog {
         version: Date::from_days(0).expect("1970-01-01 is a day"),
         layers: Vec::new(),
@@ -187,7 +227,7 @@ static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
         service_tiers: Arc::default(),
         regions: Arc::default(),
     };
-    catalog.add_layer(text).expect("the built-in prices are read by a test");
+    catalog.add_builtin(text).expect("the built-in prices are read by a test");
     catalog
 });
 
@@ -236,44 +276,71 @@ impl Catalog {
     }
 
     fn add_layer(&mut self, text: Cow<'static, str>) -> Result<Option<Date>> {
-        let document: Document<'_> =
-            serde_json::from_str(&text).map_err(|error| Error::invalid(format!("price catalog: {error}")))?;
+        let mut document = Document::read(&text)?;
+        let heads = std::mem::take(&mut document.models);
+        let version = document.version;
+        self.add_terms(document)?;
+        let mut models = Models::with_capacity(heads.len());
+        // A raw value is a slice of `text`, so its place is the distance between their starts.
+        let place = |raw: &RawValue| {
+            let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+            start..start + raw.get().len()
+        };
+        for head in &heads {
+            let Some(rows) = head.rows else {
+                return Err(Error::invalid(format!("price catalog: {} has no rows", head.model)));
+            };
+            models.add(head, head.page.map(place), place(rows), Arc::make_mut(&mut self.providers));
+        }
+        self.layers.push(Arc::new(Layer { text, models: models.entries, index: models.index }));
+        Ok(version)
+    }
+
+    /// Reads the built-in document by its layout, a row a line, without walking through the rows: opening it is what
+    /// every short-lived process pays. A test holds it against the ordinary way.
+    fn add_builtin(&mut self, text: &'static str) -> Result<()> {
+        const MODELS: &str = "\"models\":[\n";
+        const ROWS: &str = ",\"rows\":";
+        let start = text.find(MODELS).map_or(text.len(), |at| at + MODELS.len());
+        let header = format!("{}]}}", &text[..start]);
+        self.add_terms(Document::read(&header)?)?;
+        let providers = Arc::make_mut(&mut self.providers);
+        let mut models = Models::with_capacity(4_096);
+        let mut line = String::new();
+        let mut at = start;
+        let next = memchr::memmem::Finder::new("\n{\"provider\":");
+        let rows_start = memchr::memmem::Finder::new(ROWS);
+        while let Some(length) = rows_start.find(&text.as_bytes()[at..]) {
+            let end = next.find(&text.as_bytes()[at..]).map_or(text.len(), |length| at + length);
+            line.clear();
+            line.push_str(&text[at..at + length]);
+            line.push('}');
+            let head: Head<'_> = serde_json::from_str(&line).map_err(|error| Error::invalid(error.to_string()))?;
+            let page = head.page.map(|page| {
+                let start = at + (page.get().as_ptr() as usize - line.as_ptr() as usize);
+                start..start + page.get().len()
+            });
+            let from = at + length + ROWS.len();
+            let rows = text[from..end].trim_end_matches(['\n', ',']);
+            let rows = rows.strip_suffix("\n]}").unwrap_or(rows);
+            let rows = rows.strip_suffix('}').unwrap_or(rows);
+            models.add(&head, page, from..from + rows.len(), providers);
+            at = (end + 1).min(text.len());
+        }
+        self.layers.push(Arc::new(Layer { text: Cow::Borrowed(text), models: models.entries, index: models.index }));
+        Ok(())
+    }
+
+    /// Takes over everything of a document but its models.
+    fn add_terms(&mut self, document: Document<'_>) -> Result<()> {
         if document.format.is_some_and(|format| format != FORMAT) {
             return Err(Error::invalid(format!("the price catalog's format is not {FORMAT}; upgrade tokenbook")));
         }
-        let providers = Arc::make_mut(&mut self.providers);
-        for provider in document.providers {
-            providers.add(provider);
-        }
-        let mut models = Vec::with_capacity(document.models.len());
-        let mut index = Index::with_capacity(document.models.len() * 2);
-        for head in document.models {
-            let number = u32::try_from(models.len()).expect("a catalog has fewer than 2³² models");
-            let provider = match providers.find(&head.provider) {
-                Some(provider) => provider,
-                None => providers.add(Provider {
-                    id: head.provider.to_string(),
-                    aliases: Vec::new(),
-                    maker: true,
-                    prices_like: Vec::new(),
-                }),
-            };
-            let name = index.insert(&head.model, number);
-            for name in &head.names {
-                index.insert(name, number);
+        if !document.providers.is_empty() {
+            let providers = Arc::make_mut(&mut self.providers);
+            for provider in document.providers {
+                providers.add(provider);
             }
-            // A raw value is a slice of `text`, so its place is the distance between their starts.
-            let place = |raw: &RawValue| {
-                let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-                start..start + raw.get().len()
-            };
-            models.push(Entry {
-                provider,
-                name,
-                page: head.page.map(place),
-                rows: place(head.rows),
-                read: OnceLock::new(),
-            });
         }
         if !document.service_tiers.is_empty() {
             Arc::make_mut(&mut self.service_tiers).extend(document.service_tiers);
@@ -281,12 +348,8 @@ impl Catalog {
         if !document.regions.is_empty() {
             Arc::make_mut(&mut self.regions).extend(document.regions);
         }
-        if let Some(version) = document.version {
-            self.version = version;
-        }
-        let version = document.version;
-        self.layers.push(Arc::new(Layer { text, models, index }));
-        Ok(version)
+        self.version = document.version.unwrap_or(self.version);
+        Ok(())
     }
 
     /// Reads every row of the newest layer, so that a fault in a file shows when the file is read.
