@@ -164,8 +164,28 @@ fn geminis_thoughts_are_output_beside_the_candidates() {
 fn what_geminis_own_tools_read_is_input() {
     let usage = json!({"promptTokenCount": 30, "toolUsePromptTokenCount": 1_000, "candidatesTokenCount": 10, "thoughtsTokenCount": 50, "totalTokenCount": 1_090});
     assert_eq!(totals(&gemini(&usage).expect("a body")), (1_030, 60));
-    let wrong = json!({"promptTokenCount": 30, "candidatesTokenCount": 10, "totalTokenCount": 1_090});
-    assert_eq!(gemini(&wrong).expect_err("1,050 are missing").details()["total"], "1090");
+    let wrong =
+        json!({"promptTokenCount": 30, "candidatesTokenCount": 10, "thoughtsTokenCount": 50, "totalTokenCount": 1_090});
+    assert_eq!(gemini(&wrong).expect_err("1,000 are missing").details()["total"], "1090");
+    let wrong = json!({"promptTokenCount": 30, "candidatesTokenCount": 10, "totalTokenCount": 39});
+    assert_eq!(gemini(&wrong).expect_err("one too many").details()["total"], "39");
+}
+
+#[test]
+fn thoughts_that_stand_in_geminis_total_only_are_reasoning() {
+    let usage = json!({"promptTokenCount": 30, "candidatesTokenCount": 10, "totalTokenCount": 90});
+    let read = gemini(&usage).expect("a body");
+    assert_eq!((totals(&read), kind(&read, TokenKind::Reasoning)), ((30, 60), 50));
+    assert_eq!(read.warnings, [Warning::ReasoningFromTotal]);
+}
+
+#[test]
+fn splits_by_modality_that_do_not_add_up_are_left_and_flagged() {
+    let usage = json!({"promptTokenCount": 30, "candidatesTokenCount": 10, "totalTokenCount": 40, "promptTokensDetails": [{"modality": "IMAGE", "tokenCount": 31}],
+        "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 11}]});
+    let read = gemini(&usage).expect("a body");
+    assert_eq!((totals(&read), kind(&read, TokenKind::Input), kind(&read, TokenKind::Output)), ((30, 10), 30, 10));
+    assert!(read.warnings.contains(&Warning::ModalitiesDisagree));
 }
 
 #[test]

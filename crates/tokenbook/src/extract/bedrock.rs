@@ -10,6 +10,7 @@ use super::split::split_writes;
 use super::tree::Object;
 use super::{Reading, contradiction, sum};
 use crate::error::Result;
+use crate::quantity::Count;
 use crate::usage::{Side, TokenKind};
 
 /// Converse's `inputTokens` is what was neither read from nor written to a cache.
@@ -165,9 +166,12 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
     }
     let written = split_writes(&mut reading, written, &by_ttl)?;
     reading.set(TokenKind::CacheRead, read);
+    let both = sum([read, written])?;
     if let (Some(input), Some(output), Some(total)) = (input, output, usage.count("totalTokens")?)
-        && sum([input, output, read, written])? != total
-        && sum([input, output])? != total
+        // Some models' totals leave the cache out.
+        && !total
+            .checked_sub(sum([input, output])?)
+            .is_ok_and(|cache| [Count::ZERO, read, written, both].contains(&cache))
     {
         let numbers =
             [("total", total), ("input", input), ("output", output), ("cache_read", read), ("cache_written", written)];

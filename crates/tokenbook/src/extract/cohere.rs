@@ -5,11 +5,11 @@
 //! `billed` the units; answers without `tokens` have the units for both. `cached_tokens` is part of
 //! `tokens.input_tokens`, and `reasoning_tokens` of `tokens.output_tokens` (recorded answers agree).
 
+use super::Reading;
 use super::draft::Draft;
 use super::json::{Chars, List, Maybe, Raw, Text, parse, pick};
 use super::split::{Inclusive, split_output};
 use super::tree::Object;
-use super::{Reading, contradiction};
 use crate::error::Result;
 use crate::quantity::Count;
 use crate::usage::{Side, TokenKind, Usage};
@@ -160,14 +160,6 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
             split_output(&mut reading, output, reasoning, Count::ZERO, Count::ZERO)?;
         }
         None => reading.lacks(Side::Output),
-    }
-    for (name, used, billed) in [("input", used.0, billed.0), ("output", used.1, billed.1)] {
-        if let (Some(used), Some(billed)) = (used, billed)
-            && billed > used
-        {
-            let what = if name == "input" { "more input billed than used" } else { "more output billed than used" };
-            return Err(contradiction(what, &[("billed", billed), ("used", used)]));
-        }
     }
     if let (Some(input), Some(output)) = billed
         && used.0.is_some()

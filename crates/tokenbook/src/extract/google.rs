@@ -154,13 +154,23 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
     let mut reading = Reading::default();
     let prompt = usage.count_of(&["promptTokenCount", "prompt_token_count"])?;
     let candidates = usage.count_of(&["candidatesTokenCount", "candidates_token_count", "responseTokenCount"])?;
-    let thoughts = usage.count_of(&["thoughtsTokenCount", "thoughts_token_count"])?.unwrap_or_default();
+    let stated_thoughts = usage.count_of(&["thoughtsTokenCount", "thoughts_token_count"])?;
+    let mut thoughts = stated_thoughts.unwrap_or_default();
     let tool_use = usage.count_of(&["toolUsePromptTokenCount", "tool_use_prompt_token_count"])?.unwrap_or_default();
     let cached = usage.count_of(&["cachedContentTokenCount", "cached_content_token_count"])?.unwrap_or_default();
     let total = usage.count_of(&["totalTokenCount", "total_token_count"])?;
     // Google leaves out what is 0, so with a total the rest is known.
     let candidates_or_none = candidates.unwrap_or_default();
     if let (Some(prompt), Some(total)) = (prompt, total)
+        && stated_thoughts.is_none()
+        && candidates.is_some()
+        && let Ok(over) = total.checked_sub(sum([prompt, candidates_or_none, tool_use])?)
+        && !over.is_zero()
+    {
+        // Early thinking models had thoughts in the total only.
+        thoughts = over;
+        reading.warnings.push(Warning::ReasoningFromTotal);
+    } else if let (Some(prompt), Some(total)) = (prompt, total)
         && sum([prompt, candidates_or_none, thoughts, tool_use])? != total
     {
         let numbers = [
@@ -190,13 +200,22 @@ pub(super) fn read(usage: Object<'_, '_>) -> Result<Reading> {
                 modalities: split,
                 cached_modalities: (in_cache == cached && !cached.is_zero()).then_some(of_cache),
             };
-            inclusive.split(&mut reading)?;
+            if inclusive.split(&mut reading).is_err() {
+                // Google's splits by modality don't always add up; its counts do.
+                let plain = Inclusive { modalities: Modalities::default(), cached_modalities: None, ..inclusive };
+                plain.split(&mut reading)?;
+                reading.warnings.push(Warning::ModalitiesDisagree);
+            }
         }
     }
     if candidates.is_none() && total.is_none() && thoughts.is_zero() {
         reading.lacks(Side::Output);
     } else {
-        let (of, _) = modalities(usage, ["candidatesTokensDetails", "candidates_tokens_details"])?;
+        let (mut of, _) = modalities(usage, ["candidatesTokensDetails", "candidates_tokens_details"])?;
+        if sum([of.audio, of.image])? > candidates_or_none {
+            of = Modalities::default();
+            reading.warnings.push(Warning::ModalitiesDisagree);
+        }
         split_output(&mut reading, sum([candidates_or_none, thoughts])?, thoughts, of.audio, of.image)?;
     }
     reading.service_tier = match (

@@ -216,6 +216,10 @@ pub(super) struct Sums {
 impl Sums {
     /// Decides by the total what stands beside what, and sets the kinds; the caller has split the cache writes.
     pub(super) fn settle(mut self, reading: &mut Reading) -> Result<()> {
+        if let (Some(input), None, Some(total)) = (self.input, self.output, self.total) {
+            // An answer without output leaves its count out, but not the total.
+            self.output = total.checked_sub(input).ok();
+        }
         let (input, output) = (self.input, self.output);
         if let (Some(input), Some(output), Some(total)) = (input, output, self.total) {
             let both = sum([input, output])?;
