@@ -68,7 +68,8 @@ impl<R: BufRead> Reader<R> {
                     }
                     break;
                 }
-                quotes += self.bytes[start..].iter().filter(|byte| **byte == b'"').count();
+                let signs = self.bytes[start..].iter().filter(|byte| **byte == b'"');
+                quotes += signs.fold(0, |count, _| count + 1);
                 self.line += 1;
                 if quotes % 2 == 0 {
                     break;

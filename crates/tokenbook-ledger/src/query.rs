@@ -141,7 +141,7 @@ fn ask(db: &Connection, sql: &str, limits: &QueryLimits) -> Result<QueryResult> 
     if statement.parameter_count() > 0 {
         return Err(Error::invalid("sql: expected no parameters"));
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).map_err(refuse)?;
     let mut answer = QueryResult { columns, rows: Vec::new(), cut_off: false };
     while let Some(row) = rows.next().map_err(refuse)? {

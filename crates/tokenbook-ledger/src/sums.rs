@@ -79,7 +79,6 @@ impl Share {
         self.0.clear();
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "fields are numbered below 64")]
     pub(crate) fn add(&mut self, sum: Sum, value: u64) {
         if value != 0 {
             self.0.push((sum as u8, value));

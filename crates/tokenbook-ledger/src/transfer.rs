@@ -158,7 +158,8 @@ impl Ledger {
                 let sql =
                     format!("SELECT {CALL_COLUMNS} FROM call WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3");
                 let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
-                let mut rows = statement.query((next, end, CHUNK as i64)).map_err(sqlite)?;
+                let mut rows =
+                    statement.query((next, end, i64::try_from(CHUNK).unwrap_or(i64::MAX))).map_err(sqlite)?;
                 let mut calls = Vec::with_capacity(CHUNK);
                 let mut seen = Facts::default();
                 let mut read = 0;

@@ -1,5 +1,6 @@
 //! Processes that append at once, and processes that are killed while they append.
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -58,8 +59,8 @@ fn appending() {
         let mut acknowledged = String::from("\n");
         for result in ledger.record_batch(calls(prefix, next, batch)).expect("open") {
             match result {
-                Ok(recorded) => acknowledged.push_str(&format!("ack {}\n", recorded.id)),
-                Err(error) => acknowledged.push_str(&format!("error {error}\n")),
+                Ok(recorded) => writeln!(acknowledged, "ack {}", recorded.id).expect("text"),
+                Err(error) => writeln!(acknowledged, "error {error}").expect("text"),
             }
         }
         let mut out = std::io::stdout().lock();

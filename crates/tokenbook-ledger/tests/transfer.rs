@@ -110,5 +110,5 @@ fn an_export_may_be_of_some_calls_only() {
     let filter = Filter { agent: vec!["a".into()], ..Filter::default() };
     let mut text = Vec::new();
     let count = ledger.export_jsonl(&mut text, &ExportQuery { filter, ..ExportQuery::default() }).expect("exported");
-    assert_eq!((count, text.iter().filter(|byte| **byte == b'\n').count()), (2, 2));
+    assert_eq!((count, String::from_utf8(text).expect("JSON").lines().count()), (2, 2));
 }

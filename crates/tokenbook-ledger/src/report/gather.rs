@@ -159,7 +159,10 @@ pub(crate) fn gather(
     let Gathering { cells, mut total, .. } = gathering;
     if !overlapping {
         // Each call is in one cell.
-        cells.values().for_each(|sums| total.add(sums));
+        total = cells.values().fold(total, |mut total, sums| {
+            total.add(sums);
+            total
+        });
     }
     Ok(Gathered { cells, total, overlapping })
 }
@@ -185,10 +188,10 @@ fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
     // The plus keeps SQLite from walking the whole index of instants for the few calls behind the fold.
     let tail_first = edge("SELECT min(+at) FROM call WHERE seq > ?1", head.folded)?;
     let tail_last = edge("SELECT max(+at) FROM call WHERE seq > ?1", head.folded)?.map(|at| at + 1);
-    let least = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).min();
-    let most = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).max();
-    let from = least(first, tail_first).unwrap_or(0);
-    Ok((from, most(last, tail_last).unwrap_or(0).max(from + MS_PER_HOUR)))
+    let earlier = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).min();
+    let later = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).max();
+    let from = earlier(first, tail_first).unwrap_or(0);
+    Ok((from, later(last, tail_last).unwrap_or(0).max(from + MS_PER_HOUR)))
 }
 
 /// Which sums answer a question.

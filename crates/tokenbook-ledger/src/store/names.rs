@@ -121,7 +121,7 @@ fn number(db: &Connection, find: &str, add: &str, text: &str) -> Result<i64> {
 /// Finds the names behind numbers, and remembers them: a number never changes its meaning.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: FastMap<i64, Arc<str>>,
+    texts: FastMap<i64, Arc<str>>,
     lists: FastMap<i64, Arc<[i64]>>,
     combos: FastMap<i64, Combo>,
 }
@@ -132,7 +132,7 @@ impl Names {
         if id == 0 {
             return Ok(None);
         }
-        if let Some(name) = self.names.get(&id) {
+        if let Some(name) = self.texts.get(&id) {
             return Ok(Some(Arc::clone(name)));
         }
         let text: Option<String> = db
@@ -140,10 +140,10 @@ impl Names {
             .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
             .map_err(sqlite)?;
         let name: Arc<str> = text.ok_or_else(|| corrupt("a name is missing"))?.into();
-        if self.names.len() >= MAX_CACHED {
-            self.names.clear();
+        if self.texts.len() >= MAX_CACHED {
+            self.texts.clear();
         }
-        self.names.insert(id, Arc::clone(&name));
+        self.texts.insert(id, Arc::clone(&name));
         Ok(Some(name))
     }
 

@@ -287,10 +287,10 @@ impl<'db> Inserter<'db> {
         };
         let cost = cost.map(|cost| i64::try_from(cost.pico()).expect("checked when it was prepared"));
         let three_way = |value: Option<bool>| value.map_or(0, |value| 1 + i64::from(value));
-        let flags = i64::from(call.partial) * PARTIAL
-            | three_way(call.truncated) << TRUNCATED_SHIFT
-            | three_way(call.batch) << BATCH_SHIFT
-            | cost_kind << COST_SHIFT
+        let flags = (i64::from(call.partial) * PARTIAL)
+            | (three_way(call.truncated) << TRUNCATED_SHIFT)
+            | (three_way(call.batch) << BATCH_SHIFT)
+            | (cost_kind << COST_SHIFT)
             | if call.usage.is_some() { USAGE_KNOWN } else { 0 };
         let mut columns = [0; COLUMN_KINDS];
         if let Some(usage) = &call.usage {
@@ -418,6 +418,7 @@ pub(crate) struct Stored {
 }
 
 /// Reads a whole call.
+#[expect(clippy::too_many_lines, reason = "one line for each field, as in the record")]
 pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<Stored> {
     let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);
     let maybe = |at: usize| row.get::<_, Option<i64>>(at).map_err(sqlite);
@@ -488,17 +489,17 @@ pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<
         Ok(list)
     };
     let (tags, tools_offered, tools_called) = (list(15)?, list(16)?, list(17)?);
-    let mut named =
+    let mut of_combo =
         |id: i64| -> Result<Option<String>> { Ok(names.name(db, id)?.map(|name| name.as_ref().to_owned())) };
     let call = Call {
         id: Some(row.get(21).map_err(sqlite)?),
         at: Timestamp::from_ms(int(0)?).map_err(|_| corrupt("an instant is out of range"))?,
-        provider: named(combo.provider)?,
-        model: named(combo.model)?.ok_or_else(|| corrupt("a call has no model"))?,
+        provider: of_combo(combo.provider)?,
+        model: of_combo(combo.model)?.ok_or_else(|| corrupt("a call has no model"))?,
         answered_model,
         api,
-        agent: named(combo.agent)?,
-        action: named(combo.action)?,
+        agent: of_combo(combo.agent)?,
+        action: of_combo(combo.action)?,
         session,
         tags,
         operation_id: rest.operation_id,

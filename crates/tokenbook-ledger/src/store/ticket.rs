@@ -54,24 +54,23 @@ impl Ticket {
     ///
     /// [`ErrorCode::Unavailable`] when another process keeps it beyond the time to wait.
     pub(crate) fn take(&mut self) -> Result<Held> {
-        let late = match self.late.take() {
-            Some(late) => late,
-            None => {
-                // Opened each time, so that a ticket file that was deleted comes back.
-                let file = open_beside(&self.path)?;
-                match file.try_lock() {
-                    Ok(()) => return Ok(Held(file)),
-                    Err(TryLockError::Error(error)) => return Err(io("lock", &self.path, &error)),
-                    Err(TryLockError::WouldBlock) => {}
-                }
-                let (send, receive) = channel();
-                // A blocking lock is handed on in order, polling is not; the thread gives it a time limit.
-                std::thread::spawn(move || {
-                    let locked = file.lock().map(|()| file);
-                    let _ = send.send(locked);
-                });
-                receive
+        let late = if let Some(late) = self.late.take() {
+            late
+        } else {
+            // Opened each time, so that a ticket file that was deleted comes back.
+            let file = open_beside(&self.path)?;
+            match file.try_lock() {
+                Ok(()) => return Ok(Held(file)),
+                Err(TryLockError::Error(error)) => return Err(io("lock", &self.path, &error)),
+                Err(TryLockError::WouldBlock) => {}
             }
+            let (send, receive) = channel();
+            // A blocking lock is handed on in order, polling is not; the thread gives it a time limit.
+            std::thread::spawn(move || {
+                let locked = file.lock().map(|()| file);
+                let _ = send.send(locked);
+            });
+            receive
         };
         match late.recv_timeout(self.wait) {
             Ok(Ok(file)) => Ok(Held(file)),
@@ -157,9 +156,9 @@ mod tests {
         let mut ticket = Ticket::new(path.clone(), Duration::from_secs(1));
         let held = ticket.take().expect("free");
         assert_eq!(held.head(), None);
-        let head = Head { seq: 42, chain: [0xab; 16] };
-        held.leave_head(head).expect("written");
-        assert_eq!((held.head(), head_beside(&path)), (Some(head), Some(head)));
+        let left = Head { seq: 42, chain: [0xab; 16] };
+        held.leave_head(left).expect("written");
+        assert_eq!((held.head(), head_beside(&path)), (Some(left), Some(left)));
     }
 
     #[test]

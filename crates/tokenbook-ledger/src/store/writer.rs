@@ -278,26 +278,26 @@ impl Writer {
         held: Option<&Held>,
         work: impl FnOnce(&mut Self, &mut HeadRow) -> Result<T>,
     ) -> Result<(T, Option<Head>, HeadRow)> {
-        let mut head = HeadRow::read(&self.db)?;
+        let mut now = HeadRow::read(&self.db)?;
         let outside = held.and_then(Held::head);
         if let Some(outside) = outside
-            && (outside.seq > head.seq || (outside.seq == head.seq && outside.chain != head.chain))
+            && (outside.seq > now.seq || (outside.seq == now.seq && outside.chain != now.chain))
         {
             self.db
                 .prepare_cached("INSERT INTO loss (had, found) VALUES (?1, ?2)")
-                .and_then(|mut statement| statement.execute((outside.seq, head.seq)))
+                .and_then(|mut statement| statement.execute((outside.seq, now.seq)))
                 .map_err(sqlite)?;
         }
-        if self.tail.known != Some((head.folded, head.seq)) {
-            self.read_tail(&head)?;
+        if self.tail.known != Some((now.folded, now.seq)) {
+            self.read_tail(&now)?;
         }
-        let before = head;
-        let result = work(self, &mut head)?;
-        if head != before {
-            head.write(&self.db)?;
+        let before = now;
+        let result = work(self, &mut now)?;
+        if now != before {
+            now.write(&self.db)?;
         }
-        self.tail.known = Some((head.folded, head.seq));
-        Ok((result, outside, head))
+        self.tail.known = Some((now.folded, now.seq));
+        Ok((result, outside, now))
     }
 
     /// Reads what other processes have written since, or all that isn't folded if one of them folded.
@@ -414,7 +414,7 @@ impl Writer {
 
     /// Brings the log into the database now.
     pub(crate) fn checkpoint(&mut self) -> Result<bool> {
-        let ((), _held) = self.transact(|writer, head| writer.fold(head))?;
+        let ((), _held) = self.transact(Self::fold)?;
         self.checkpoint_held(true)
     }
 }

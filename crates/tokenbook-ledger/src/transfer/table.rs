@@ -92,7 +92,7 @@ pub(crate) fn columns() -> &'static [Column] {
 /// The cells of a call, in the order of [`columns`].
 pub(crate) fn cells(call: &Call) -> Vec<String> {
     let json = serde_json::to_value(call).unwrap_or_default();
-    let cell = |column: &Column| {
+    let shown = |column: &Column| {
         let value = match column.parent {
             Some(parent) => json.get(parent).and_then(|parent| parent.get(column.field)),
             None => json.get(column.field),
@@ -104,7 +104,7 @@ pub(crate) fn cells(call: &Call) -> Vec<String> {
             (Some(value), _) => value.to_string(),
         }
     };
-    columns().iter().map(cell).collect()
+    columns().iter().map(shown).collect()
 }
 
 /// Finds the columns of a heading.
