@@ -33,16 +33,19 @@ fn half(hash: Sha256) -> Digest {
 pub(crate) fn digest(call: &Call, price: Option<&str>) -> Digest {
     let mut fields = Fields(Vec::with_capacity(1_024));
     fields.text(1, call.id.as_deref());
-    fields.content(call, price);
+    fields.content(call);
+    fields.cost(call, price);
     let mut hash = Sha256::new();
     hash.update(&fields.0);
     half(hash)
 }
 
 /// The id of a call whose caller gave none: the same content, the same id.
-pub(crate) fn content_id(call: &Call, price: Option<&str>) -> String {
+///
+/// The cost is no part of it: a newer price catalog must not make another call of the same one.
+pub(crate) fn content_id(call: &Call) -> String {
     let mut fields = Fields(Vec::with_capacity(1_024));
-    fields.content(call, price);
+    fields.content(call);
     let mut hash = Sha256::new();
     hash.update(&fields.0);
     format!("sha256-{}", hex(&half(hash)))
@@ -85,7 +88,18 @@ impl Fields {
         }
     }
 
-    fn content(&mut self, call: &Call, price: Option<&str>) {
+    fn cost(&mut self, call: &Call, price: Option<&str>) {
+        match &call.cost {
+            CallCost::Priced { total_usd, .. } => {
+                self.bytes(19, &total_usd.pico().to_le_bytes());
+                self.text(20, price);
+            }
+            CallCost::Stated { total_usd } => self.bytes(21, &total_usd.pico().to_le_bytes()),
+            CallCost::Unpriced { reason } => self.text(22, Some(reason)),
+        }
+    }
+
+    fn content(&mut self, call: &Call) {
         self.number(2, Some(call.at.ms().unsigned_abs()));
         self.text(3, call.provider.as_deref());
         self.text(4, Some(&call.model));
@@ -108,14 +122,6 @@ impl Fields {
                 self.text(17, Some(tool));
                 self.number(18, Some(requests.get()));
             }
-        }
-        match &call.cost {
-            CallCost::Priced { total_usd, .. } => {
-                self.bytes(19, &total_usd.pico().to_le_bytes());
-                self.text(20, price);
-            }
-            CallCost::Stated { total_usd } => self.bytes(21, &total_usd.pico().to_le_bytes()),
-            CallCost::Unpriced { reason } => self.text(22, Some(reason)),
         }
         self.number(23, call.max_tokens.map(tokenbook::Count::get));
         self.text(24, call.stop_reason.as_deref());

@@ -245,6 +245,17 @@ impl Call {
         }
     }
 
+    /// The id that the ledger gives the call where its caller gave none: the same content, the same id, whatever it cost.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](tokenbook::ErrorCode::InvalidArgument) for a call that can't be stored.
+    pub fn content_id(&self) -> Result<String> {
+        let mut call = self.clone();
+        call.normalise()?;
+        Ok(crate::digest::content_id(&call))
+    }
+
     /// Checks lengths and amounts and brings sets into their one form.
     pub(crate) fn normalise(&mut self) -> Result<()> {
         name("model", &self.model)?;

@@ -59,7 +59,7 @@ impl Prepared {
             _ => None,
         };
         if call.id.is_none() {
-            call.id = Some(content_id(&call, price.as_deref()));
+            call.id = Some(content_id(&call));
         }
         let digest = digest(&call, price.as_deref());
         let rest = Rest::of(&call);

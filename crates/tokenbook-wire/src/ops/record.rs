@@ -9,8 +9,8 @@ use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
 use tokenbook::request::{PartKind, RequestFacts, facts};
-use tokenbook::{Api, Catalog, Cost, CostQuery, Error, Result, Timestamp, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Outcome, Recorded, Status, ToolTokens};
+use tokenbook::{Api, Catalog, Cost, CostQuery, Error, ErrorCode, Result, Timestamp, Usage, Usd};
+use tokenbook_ledger::{Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
 
 use super::{extract, price};
 use crate::text::json_text;
@@ -19,22 +19,59 @@ use crate::{Book, clock, text};
 /// A call as it is given: `at` and `cost` may be missing.
 type Given = Map<String, Value>;
 
+/// A call of the ledger, and what of it was found out here instead of given.
+#[derive(Clone)]
+struct Made {
+    call: Call,
+    /// Its instant is that of the clock.
+    is_clocked: bool,
+    /// Its cost, and its tools' tokens, are computed.
+    is_computed: bool,
+}
+
+impl Made {
+    /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
+    fn record(self, ledger: &Ledger) -> Result<Recorded> {
+        let again = self.clone();
+        ledger.record(self.call).or_else(|error| again.as_before(ledger, error))
+    }
+
+    /// Records the call with what was found out when its id was recorded first; a conflict that is left is one of what was
+    /// given.
+    fn as_before(mut self, ledger: &Ledger, error: Error) -> Result<Recorded> {
+        if error.code() != ErrorCode::Conflict {
+            return Err(error);
+        }
+        let id = self.call.id.clone().map_or_else(|| self.call.content_id(), Ok)?;
+        let Ok(before) = ledger.get_of(self.call.provider.as_deref(), &id) else { return Err(error) };
+        if self.is_clocked {
+            self.call.at = before.at;
+        }
+        if self.is_computed {
+            self.call.cost = before.cost;
+            self.call.tool_tokens = before.tool_tokens;
+        }
+        ledger.record(self.call)
+    }
+}
+
 /// A call of the ledger: made now where it has no instant, and priced where it has no cost.
-fn completed(mut given: Given) -> Result<Call> {
+fn completed(mut given: Given) -> Result<Made> {
     given.retain(|_, value| !value.is_null());
-    if !given.contains_key("at") {
+    let is_clocked = !given.contains_key("at");
+    if is_clocked {
         given.insert("at".to_owned(), clock::now()?.to_string().into());
     }
-    let is_priced = given.contains_key("cost");
+    let is_computed = !given.contains_key("cost");
     let mut call: Call = text::from_value(Value::Object(given))?;
-    if !is_priced {
+    if is_computed {
         let catalog = price::catalog();
         call.cost = match &call.usage {
             Some(usage) => cost_of(&call, usage, None, &catalog)?,
             None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
         };
     }
-    Ok(call)
+    Ok(Made { call, is_clocked, is_computed })
 }
 
 /// Prices a call by the model that answered, or else by the one that was asked for.
@@ -66,7 +103,7 @@ fn cost_of(call: &Call, usage: &Usage, stated: Option<Usd>, catalog: &Catalog) -
 }
 
 pub(super) fn record(book: &Book, given: Given) -> Result<Recorded> {
-    book.ledger()?.record(completed(given)?)
+    completed(given)?.record(&book.ledger()?)
 }
 
 #[derive(Deserialize)]
@@ -145,17 +182,19 @@ impl RecordedOne {
 
 /// Records groups of calls, and says of each group what became of its first call; a group that could not be made keeps
 /// its error.
-fn record_all(book: &Book, groups: Vec<Result<Vec<Call>>>) -> Result<RecordedBatch> {
-    let sizes: Vec<Result<usize>> =
-        groups.iter().map(|group| group.as_ref().map(Vec::len).map_err(Clone::clone)).collect();
-    let calls = groups.into_iter().filter_map(Result::ok).flatten().collect();
-    let mut written = book.ledger()?.record_batch(calls)?.into_iter();
-    let results: Vec<RecordedOne> = sizes
+fn record_all(book: &Book, groups: Vec<Result<Vec<Made>>>) -> Result<RecordedBatch> {
+    let ledger = book.ledger()?;
+    let calls = groups.iter().flatten().flatten().map(|made| made.call.clone()).collect();
+    let mut written = ledger.record_batch(calls)?.into_iter();
+    let results: Vec<RecordedOne> = groups
         .into_iter()
-        .map(|size| {
+        .map(|group| {
             // Taken whole before it is looked at: an error in it must not shift the next group.
-            let group = size.map(|size| written.by_ref().take(size).collect::<Vec<_>>());
-            let group = group.and_then(|group| group.into_iter().collect::<Result<Vec<Recorded>>>());
+            let group = group.map(|group| {
+                let told = written.by_ref().take(group.len()).collect::<Vec<_>>();
+                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.as_before(&ledger, error)))
+            });
+            let group = group.and_then(|group| group.collect::<Result<Vec<Recorded>>>());
             RecordedOne::new(group.map(|group| group.into_iter().next().expect("a group has a call")))
         })
         .collect();
@@ -183,7 +222,7 @@ fn take<'a, T: Deserialize<'a>>(fields: &mut Response<'a>, name: &str) -> Result
 }
 
 /// The calls that a response tells of: its own, and one for each call inside it that another model ran.
-fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
+fn told(mut fields: Response<'_>) -> Result<Vec<Made>> {
     let api: Api = take(&mut fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
     let request: Option<&RawValue> = take(&mut fields, "request")?;
     let body: Option<&RawValue> = take(&mut fields, "body")?;
@@ -196,13 +235,16 @@ fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
     let facts = request.as_deref().map(|request| facts(api, request.as_bytes()));
     let facts: RequestFacts = facts.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
 
-    let at = at.or(extraction.created_at).map_or_else(clock::now, Ok)?;
+    let id = extraction.id.clone().or(fallback_id);
+    let at = at.or(extraction.created_at);
+    let is_clocked = at.is_none();
+    let at = at.map_or_else(clock::now, Ok)?;
     let answered = extraction.model.clone();
     let model = model.or(facts.model).or_else(|| answered.clone());
     let model = model.ok_or_else(|| Error::invalid("the response names no model: give `model` or `request`"))?;
 
     let mut call = Call {
-        id: extraction.id.clone().or(fallback_id),
+        id,
         answered_model: answered,
         api: Some(api.name().to_owned()),
         max_tokens: facts.max_tokens,
@@ -237,7 +279,8 @@ fn told(mut fields: Response<'_>) -> Result<Vec<Call>> {
     {
         call.tool_tokens = tool_tokens(api, request, &call.model, usage)?;
     }
-    priced(call, &extraction)
+    let calls = priced(call, &extraction)?;
+    Ok(calls.into_iter().map(|call| Made { call, is_clocked, is_computed: true }).collect())
 }
 
 /// The tokens of each tool's definition and results, as shares of the billed input.
@@ -277,7 +320,9 @@ fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
         |iteration: &&Iteration| iteration.billed && iteration.model.as_ref().is_some_and(|model| *model != own_model);
     let foreign: Vec<&Iteration> = extraction.iterations.iter().filter(is_foreign).collect();
     if foreign.is_empty() || extraction.stated_cost_usd.is_some() {
-        call.cost = cost_of(&call, usage, extraction.stated_cost_usd, &catalog)?;
+        // Cohere charges other tokens than it used.
+        let charged = extraction.billed.as_ref().unwrap_or(&usage.usage);
+        call.cost = cost_of(&call, charged, extraction.stated_cost_usd, &catalog)?;
         call.usage = Some(usage.usage.clone());
         return Ok(vec![call]);
     }
@@ -313,10 +358,11 @@ fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
 }
 
 pub(super) fn record_response(book: &Book, response: Response<'_>) -> Result<Recorded> {
-    let mut results = book.ledger()?.record_batch(told(response)?)?.into_iter();
-    let first = results.next().expect("a response tells of a call")?;
+    let ledger = book.ledger()?;
+    let mut calls = told(response)?.into_iter();
+    let first = calls.next().expect("a response tells of a call").record(&ledger)?;
     // A call inside the call is as much a part of the record.
-    results.try_for_each(|result| result.map(drop))?;
+    calls.try_for_each(|made| made.record(&ledger).map(drop))?;
     Ok(first)
 }
 
