@@ -74,7 +74,7 @@ impl Ledger {
     /// Checks the whole ledger: the file, each call against its fingerprint, the chain of fingerprints against the head
     /// inside and the head beside the database, the index of ids, and each rollup against its calls.
     ///
-    /// It reads everything, at about 200,000 calls a second, and may run beside recording.
+    /// It reads everything and may run beside recording.
     ///
     /// # Errors
     ///

@@ -193,7 +193,7 @@ impl Queue {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // Callers that were answered together come back together: waiting for them halves the commits.
+            // Callers that were answered together come back together: waiting a little puts them into one commit.
             let now = Instant::now();
             let until = *deadline.get_or_insert_with(|| now + (state.commit / 4).min(LONGEST_WAIT));
             let gathering = state.items.len() < state.expected && state.target != 0 && !state.closing;

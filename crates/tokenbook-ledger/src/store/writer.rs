@@ -21,8 +21,7 @@ use crate::store::row::{self, FACT_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepare
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
-/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one, in a few
-/// milliseconds; each fold writes its pages once instead of once a commit.
+/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one; each fold writes its pages once instead of once a commit.
 pub(crate) const FOLD_EVERY: i64 = 4_096;
 /// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
 /// touches a page of its own; the small one has few pages, and hands over in order.
