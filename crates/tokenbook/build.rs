@@ -211,7 +211,8 @@ impl Out {
 
         let pair_bits = vocabulary.splits.len().next_power_of_two().trailing_zeros() + 1;
         let mut pairs = vec![0u64; 1 << pair_bits];
-        let mut frequent = vec![0u64; 1 << (FREQUENT_BITS + 1)];
+        // No pair has this, not even that of the token 0 with itself.
+        let mut frequent = vec![u64::MAX; 1 << (FREQUENT_BITS + 1)];
         let mut filter = vec![0u64; 1 << (pair_bits + 2 - 6)];
         let mut byte_pairs = vec![NONE; 1 << 16];
         for (id, &[left, right]) in vocabulary.splits.iter().enumerate() {
@@ -221,7 +222,7 @@ impl Out {
                     byte_pairs[(left << 8 | right) as usize] = id as u32;
                 }
                 let bucket = 2 * pair_slot(key, FREQUENT_BITS);
-                let free = frequent[bucket..bucket + 2].iter_mut().find(|slot| **slot == 0);
+                let free = frequent[bucket..bucket + 2].iter_mut().find(|slot| **slot == u64::MAX);
                 if let Some(free) = free.filter(|_| id < 3 << (FREQUENT_BITS - 1)) {
                     *free = (key << ID_BITS) | id as u64;
                     continue;

@@ -19,11 +19,17 @@ const EMPTY: u64 = 1 << (RECENT - 1);
 /// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
 const MEDIUM: usize = 1 << 15;
 
-/// Sets of four slots of 32 bytes for pieces of up to 31 bytes.
+/// Sets of four slots of 32 bytes for pieces of up to 30 bytes.
 const LONG: usize = 1 << 14;
 
+/// Sets of four slots of 64 bytes for pieces of up to 62 bytes.
+const LONGER: usize = 1 << 13;
+
 /// The longest piece that is kept.
-pub(super) const LONGEST_KEPT: usize = 31;
+pub(super) const LONGEST_KEPT: usize = 62;
+
+/// The longest one that the smaller slots have room for.
+pub(super) const LONG_KEPT: usize = 30;
 
 /// Misses before memory is taken: a few short texts don't need it.
 const PATIENCE: u32 = 64;
@@ -43,13 +49,18 @@ pub(super) struct Cache {
     pub(super) waiting: [(usize, usize); ROOM],
     /// Keys, hashes and starts of the medium ones of them.
     pub(super) keys: [([u64; 2], u64, usize); ROOM],
-    /// Keys, starts and lengths of the long ones.
-    pub(super) long_keys: [([u64; 4], usize, usize); ROOM],
+    /// Keys, hashes and starts of the long ones.
+    pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
+    /// The same of those that are longer still.
+    pub(super) longer_keys: [(Key<8>, u64, usize); ROOM],
     misses: u32,
     recent: Box<[[u64; 2]; 1 << RECENT]>,
     recent_medium: Box<[[[u64; 2]; 2]; RECENT_MEDIUM]>,
     medium: Vec<[[u64; 2]; 4]>,
-    long: Vec<[[u64; 4]; 4]>,
+    /// Pieces of 16 to 30 bytes.
+    pub(super) long: Slots<4>,
+    /// Pieces of up to 62 bytes.
+    pub(super) longer: Slots<8>,
 }
 
 thread_local! {
@@ -65,11 +76,13 @@ impl Cache {
             waiting: [(0, 0); ROOM],
             keys: [([0; 2], 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
+            longer_keys: [([0; 8], 0, 0); ROOM],
             misses: 0,
             recent,
             recent_medium,
             medium: Vec::new(),
-            long: Vec::new(),
+            long: Slots::new(LONG),
+            longer: Slots::new(LONGER),
         }
     }
 
@@ -149,53 +162,86 @@ impl Cache {
         }
     }
 
-    /// Asks for the memory where a long piece would be.
-    #[inline]
-    pub(super) fn prefetch_long(&self, key: [u64; 4]) {
-        if !self.long.is_empty() {
-            let set = place(long_hash(key), LONG);
-            raw::prefetch(self.long.as_flattened(), 4 * set);
-            raw::prefetch(self.long.as_flattened(), 4 * set + 2);
-        }
-    }
-
-    /// The count of a long piece, if it is known.
-    #[inline]
-    pub(super) fn long(&self, key: [u64; 4]) -> Option<u64> {
-        let set = self.long.get(place(long_hash(key), LONG))?;
-        set.iter()
-            .find(|slot| {
-                slot[0] == key[0] && slot[1] == key[1] && slot[2] == key[2] && slot[3] & LONG_COUNT_MASK == key[3]
-            })
-            .map(|slot| ((slot[3] >> LONG_COUNT) & 7) + 1)
-    }
-
-    /// Remembers the count of a long piece, if it is one that has room.
-    pub(super) fn keep_long(&mut self, key: [u64; 4], count: u64) {
-        if self.long.is_empty() && !self.patient() {
-            self.long = vec![[[0; 4]; 4]; LONG];
-        }
-        if count <= 8
-            && let Some(set) = self.long.get_mut(place(long_hash(key), LONG))
-        {
-            set.rotate_right(1);
-            set[0] = [key[0], key[1], key[2], key[3] | ((count - 1) << LONG_COUNT)];
-        }
-    }
-
     fn patient(&mut self) -> bool {
         self.misses = self.misses.saturating_add(1);
         self.misses < PATIENCE
     }
 }
 
-/// In a long key's last byte the lower five bits are the length and the upper three the count less one.
-const LONG_COUNT: u32 = 61;
-const LONG_COUNT_MASK: u64 = !(7 << LONG_COUNT);
+/// A piece of up to `8 * W - 2` bytes: its bytes, a place for its count, and its length.
+pub(super) type Key<const W: usize> = [u64; W];
 
+/// The key of a piece.
 #[inline]
-fn long_hash(key: [u64; 4]) -> u64 {
-    medium_hash([key[0] ^ key[2].rotate_left(32), key[1] ^ key[3].rotate_left(17)])
+pub(super) fn key<const W: usize>(piece: &[u8]) -> Key<W> {
+    let mut key = [0; W];
+    let (words, rest) = piece.as_chunks::<8>();
+    for (number, word) in key.iter_mut().zip(words) {
+        *number = u64::from_le_bytes(*word);
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    key[words.len()] = u64::from_le_bytes(last);
+    key[W - 1] |= (piece.len() as u64) << 56;
+    key
+}
+
+/// A hash of a long key.
+#[inline]
+pub(super) fn long_hash<const W: usize>(key: &Key<W>) -> u64 {
+    let (mut even, mut odd) = (0u64, 0u64);
+    for pair in key.chunks_exact(2) {
+        even = even.rotate_left(23) ^ pair[0];
+        odd = odd.rotate_left(41) ^ pair[1];
+    }
+    medium_hash([even, odd])
+}
+
+/// Sets of four pieces of up to `8 * W - 2` bytes.
+pub(super) struct Slots<const W: usize> {
+    sets: Vec<[Key<W>; 4]>,
+    number: usize,
+}
+
+/// The place of the count in a long key's last word.
+const LONG_COUNT: u32 = 48;
+
+impl<const W: usize> Slots<W> {
+    const fn new(number: usize) -> Self {
+        Self { sets: Vec::new(), number }
+    }
+
+    /// Asks for the memory where a piece would be.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        if !self.sets.is_empty() {
+            let first = 4 * place(hash, self.number);
+            for slot in (0..4).step_by(8 / W) {
+                raw::prefetch(self.sets.as_flattened(), first + slot);
+            }
+        }
+    }
+
+    /// The count of a piece, if it is known.
+    #[inline]
+    pub(super) fn get(&self, key: &Key<W>, hash: u64) -> Option<u64> {
+        let set = self.sets.get(place(hash, self.number))?;
+        let found = set
+            .iter()
+            .find(|slot| slot[..W - 1] == key[..W - 1] && (slot[W - 1] ^ key[W - 1]) & !(0xff << LONG_COUNT) == 0)?;
+        Some((found[W - 1] >> LONG_COUNT) & 0xff)
+    }
+
+    /// Remembers the count of a piece.
+    pub(super) fn keep(&mut self, key: &Key<W>, hash: u64, count: u64) {
+        if self.sets.is_empty() {
+            self.sets = vec![[[0; W]; 4]; self.number];
+        }
+        let set = &mut self.sets[place(hash, self.number)];
+        set.rotate_right(1);
+        set[0] = *key;
+        set[0][W - 1] |= count << LONG_COUNT;
+    }
 }
 
 #[inline]

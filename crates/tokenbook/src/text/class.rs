@@ -81,6 +81,10 @@ pub(super) fn at(text: impl Look, at: usize) -> (u8, usize) {
 /// The same for a character of several bytes.
 #[inline]
 fn wide(text: &[u8], at: usize, first: u8) -> (u8, usize) {
+    // U+5000 to U+9FFF and U+B000 to U+CFFF: ideographs and syllables without exception.
+    if matches!(first, 0xe5..=0xe9 | 0xeb | 0xec) {
+        return (UNCASED, 3);
+    }
     let bytes = text[at..].first_chunk::<4>().copied().unwrap_or_else(|| {
         let mut bytes = [0; 4];
         bytes[..text.len() - at].copy_from_slice(&text[at..]);

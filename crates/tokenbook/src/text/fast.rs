@@ -3,7 +3,7 @@
 //! Most pieces are found in a small table of recent ones. The others wait in a list until there are enough of them to
 //! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
 
-use super::cache::{Cache, LONGEST_KEPT, WAITING};
+use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
 use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
@@ -118,11 +118,12 @@ impl Job<'_> {
             return 1;
         }
         if length > 15 {
-            if text[end - 3] >= 0xe0 && self.pattern != Pattern::R50k {
-                return self.joints::<S>(text, start, end);
-            }
             if length > LONGEST_KEPT {
-                return S::count_piece(self.vocab, &text[start..end]);
+                return if self.falls_apart(text, end) {
+                    self.joints::<S>(text, start, end)
+                } else {
+                    S::count_piece(self.vocab, &text[start..end])
+                };
             }
             self.cache.waiting[self.count] = (start, length);
             self.count += 1;
@@ -148,7 +149,7 @@ impl Job<'_> {
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
-        let (mut total, mut kept, mut longs) = (0, 0, 0);
+        let (mut total, mut kept, mut longs, mut longers) = (0, 0, 0, 0);
         let tables = self.vocab.tables;
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.cache.waiting[index];
@@ -156,10 +157,19 @@ impl Job<'_> {
                 total += S::count_piece(self.vocab, &text[start..start + length]);
                 continue;
             }
+            if length > LONG_KEPT {
+                let key = cache::key(&text[start..start + length]);
+                let hash = cache::long_hash(&key);
+                self.cache.longer.prefetch(hash);
+                self.cache.longer_keys[longers] = (key, hash, start);
+                longers += 1;
+                continue;
+            }
             if length > 15 {
-                let key = long_key(&text[start..start + length]);
-                self.cache.prefetch_long(key);
-                self.cache.long_keys[longs] = (key, start, length);
+                let key = cache::key(&text[start..start + length]);
+                let hash = cache::long_hash(&key);
+                self.cache.long.prefetch(hash);
+                self.cache.long_keys[longs] = (key, hash, start);
                 longs += 1;
                 continue;
             }
@@ -180,8 +190,20 @@ impl Job<'_> {
             kept += 1;
         }
         for index in 0..longs {
-            let (key, start, length) = self.cache.long_keys[index];
-            total += self.long::<S>(&text[start..start + length], key);
+            let (key, hash, start) = self.cache.long_keys[index];
+            total += self.cache.long.get(&key, hash).unwrap_or_else(|| {
+                let count = self.long::<S>(text, start, start + (key[3] >> 56) as usize);
+                self.cache.long.keep(&key, hash, count);
+                count
+            });
+        }
+        for index in 0..longers {
+            let (key, hash, start) = self.cache.longer_keys[index];
+            total += self.cache.longer.get(&key, hash).unwrap_or_else(|| {
+                let count = self.long::<S>(text, start, start + (key[7] >> 56) as usize);
+                self.cache.longer.keep(&key, hash, count);
+                count
+            });
         }
         for index in 0..kept {
             let (key, hash, start) = self.cache.keys[index];
@@ -245,67 +267,115 @@ impl Job<'_> {
         })
     }
 
-    /// The number of tokens of a piece of more than 15 bytes.
-    fn long<S: Scan>(&mut self, piece: &[u8], key: [u64; 4]) -> u64 {
-        self.cache.long(key).unwrap_or_else(|| {
-            let count = S::count_piece(self.vocab, piece);
-            self.cache.keep_long(key, count);
-            count
-        })
-    }
-
-    /// The number of tokens of a piece with characters of three bytes: it falls apart where no token holds two of them
-    /// side by side, and most of the parts are single characters or words of the vocabulary.
-    fn joints<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
-        const NOT_WIDE: u32 = 0;
-        let tables = self.vocab.tables;
-        let bits = tables.joints.len().trailing_zeros() + 6;
-        let mut total = 0;
-        let mut part = start;
-        let mut last = NOT_WIDE;
-        let mut at = start;
-        while at < end {
-            let first = text[at];
-            if !(0xe0..0xf0).contains(&first) {
-                at += 1;
-                last = NOT_WIDE;
-                continue;
-            }
-            let point = (u32::from(first & 0x0f) << 12)
-                | (u32::from(text[at + 1] & 0x3f) << 6)
-                | u32::from(text[at + 2] & 0x3f);
-            if last != NOT_WIDE {
-                let bit = joint_bit(last, point, bits);
-                if (tables.joints[bit / 64] >> (bit % 64)) & 1 == 0 {
-                    total += self.part::<S>(text, part, at, last);
-                    part = at;
-                }
-            }
-            last = point;
-            at += 3;
-        }
-        total + self.part::<S>(text, part, end, last)
-    }
-
-    /// The number of tokens of a part of a piece; `last` is its last character if that has three bytes.
+    /// Whether a piece has characters of three bytes, of which most pairs never share a token.
     #[inline]
-    fn part<S: Scan>(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
-        if end - start == 3 && last != 0 {
-            return (self.vocab.tables.alone[last as usize / 32] >> (last % 32 * 2)) & 3;
-        }
-        if end - start > LONGEST_KEPT {
+    fn falls_apart(&self, text: &[u8], end: usize) -> bool {
+        text[end - 3] >= 0xe0 && self.pattern != Pattern::R50k
+    }
+
+    /// The number of tokens of a piece of 16 to 62 bytes that is not remembered.
+    fn long<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+        if !self.falls_apart(text, end) {
             return S::count_piece(self.vocab, &text[start..end]);
         }
-        if self.count >= WAITING {
-            return self.waited::<S>(text) + self.part::<S>(text, start, end, last);
-        }
-        if end - start > 15 {
-            self.cache.waiting[self.count] = (start, end - start);
-            self.count += 1;
-            return 0;
-        }
-        self.piece::<S>(text, start, end)
+        let short = self.vocab.tables.short;
+        let bits = short.len().trailing_zeros();
+        let mut parts = [(0, 0, 0); LONGEST_KEPT];
+        let mut count = 0;
+        parts_of(self.vocab, text, start, end, |start, end, last| {
+            if end - start <= 8 {
+                raw::prefetch(short, short_bucket(key_of(text, start, end - start)[0], bits));
+            }
+            parts[count] = (start, end, last);
+            count += 1;
+        });
+        parts[..count].iter().map(|&(start, end, last)| self.part_now::<S>(text, start, end, last)).sum()
     }
+
+    /// The number of tokens of a longer piece, whose parts may have to wait.
+    fn joints<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+        let mut total = 0;
+        parts_of(self.vocab, text, start, end, |start, end, last| {
+            if self.count >= WAITING {
+                total += self.waited::<S>(text);
+            }
+            total += if is_alone(start, end, last) {
+                alone(self.vocab, last)
+            } else if end - start > LONGEST_KEPT {
+                S::count_piece(self.vocab, &text[start..end])
+            } else if end - start > 15 {
+                self.cache.waiting[self.count] = (start, end - start);
+                self.count += 1;
+                0
+            } else {
+                self.piece::<S>(text, start, end)
+            };
+        });
+        total
+    }
+
+    /// The number of tokens of a part of a piece.
+    fn part_now<S: Scan>(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
+        let length = end - start;
+        if is_alone(start, end, last) {
+            return alone(self.vocab, last);
+        }
+        if length > 15 {
+            return S::count_piece(self.vocab, &text[start..end]);
+        }
+        let key = key_of(text, start, length);
+        if length <= 8 {
+            let found = self.cache.recent(key[0]);
+            if found < 16 && text[end - 1] != 0 {
+                return found;
+            }
+        }
+        let hash = medium_hash(key);
+        let found = if length > 8 { self.cache.recent_medium(key, hash) } else { 0 };
+        if found > 0 { found } else { self.look_up::<S>(text, start, key, hash) }
+    }
+}
+
+/// Cuts a piece where two characters of three bytes meet that no token holds side by side: merging never crosses such a
+/// place, and most of the parts are single characters or words of the vocabulary. Calls `emit` with each part's start,
+/// end, and last character if that has three bytes, else 0.
+#[inline]
+fn parts_of(vocab: &Vocab, text: &[u8], start: usize, end: usize, mut emit: impl FnMut(usize, usize, u32)) {
+    let tables = vocab.tables;
+    let bits = tables.joints.len().trailing_zeros() + 6;
+    let (mut part, mut last, mut at) = (start, 0, start);
+    while at < end {
+        let first = text[at];
+        if !(0xe0..0xf0).contains(&first) {
+            at += 1;
+            last = 0;
+            continue;
+        }
+        let point =
+            (u32::from(first & 0x0f) << 12) | (u32::from(text[at + 1] & 0x3f) << 6) | u32::from(text[at + 2] & 0x3f);
+        if last != 0 {
+            let bit = joint_bit(last, point, bits);
+            if (tables.joints[bit / 64] >> (bit % 64)) & 1 == 0 {
+                emit(part, at, last);
+                part = at;
+            }
+        }
+        last = point;
+        at += 3;
+    }
+    emit(part, end, last);
+}
+
+/// Whether a part is one character of three bytes.
+#[inline]
+fn is_alone(start: usize, end: usize, last: u32) -> bool {
+    end - start == 3 && last != 0
+}
+
+/// The number of tokens of a character of three bytes by itself.
+#[inline]
+fn alone(vocab: &Vocab, point: u32) -> u64 {
+    (vocab.tables.alone[point as usize / 32] >> (point % 32 * 2)) & 3
 }
 
 /// The bytes of a word that belong to a short piece of this length; none if it is longer.
@@ -332,18 +402,4 @@ fn key_of(text: &[u8], start: usize, length: usize) -> [u64; 2] {
     let low = u64::from_le_bytes(*words.first_chunk().expect("16 bytes"));
     let high = u64::from_le_bytes(*words.last_chunk().expect("16 bytes"));
     [kept(low, length), kept(high, length.saturating_sub(8)) | ((length as u64) << 56)]
-}
-
-/// The key of a piece of 16 to 31 bytes.
-#[inline]
-fn long_key(piece: &[u8]) -> [u64; 4] {
-    let mut bytes = [0; 32];
-    bytes[..piece.len()].copy_from_slice(piece);
-    bytes[31] = piece.len() as u8;
-    let (words, _) = bytes.as_chunks();
-    let mut key = [0; 4];
-    for (number, word) in key.iter_mut().zip(words) {
-        *number = u64::from_le_bytes(*word);
-    }
-    key
 }
