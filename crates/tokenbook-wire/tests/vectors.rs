@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokenbook_wire::{Book, OPS, call};
 
@@ -12,21 +14,46 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors"))
 }
 
-fn answer(op: &str, case: &Value) -> Value {
-    let args = case["args"].to_string();
+/// A file of vectors. Arguments stay text: the order of a request's fields is part of what is counted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    op: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    setup: Vec<Step>,
+    args: Box<RawValue>,
+    want: Option<Value>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    op: String,
+    args: Box<RawValue>,
+}
+
+fn answer(op: &str, case: &Case) -> Value {
     let needs_ledger = OPS.iter().any(|known| known.name == op && known.needs_ledger());
     let result = if needs_ledger {
         let book = Book::open(r#"{"path": ":memory:"}"#).expect("a ledger in memory opens");
-        for step in case["setup"].as_array().into_iter().flatten() {
-            book.call(step["op"].as_str().expect("a name"), &step["args"].to_string()).expect("the setup runs");
+        for step in &case.setup {
+            book.call(&step.op, step.args.get()).expect("the setup runs");
         }
-        book.call(op, &args)
+        book.call(op, case.args.get())
     } else {
-        call(op, &args)
+        call(op, case.args.get())
     };
     match result {
-        Ok(text) => json!({ "want": serde_json::from_str::<Value>(&text).expect("an answer is JSON") }),
-        Err(error) => json!({ "error": { "code": error.code().name(), "message": error.message() } }),
+        Ok(text) => serde_json::from_str(&text).expect("an answer is JSON"),
+        Err(error) => json!({ "code": error.code().name(), "message": error.message() }),
     }
 }
 
@@ -34,22 +61,21 @@ fn answer(op: &str, case: &Value) -> Value {
 fn every_vector_holds() {
     let mut cases_run = 0;
     let mut faults = Vec::new();
-    let mut files: Vec<_> =
-        fs::read_dir(folder()).expect("the vectors are there").map(|entry| entry.expect("an entry").path()).collect();
+    let entries = fs::read_dir(folder()).expect("the vectors are there");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     for path in files {
-        let file: Value =
-            serde_json::from_str(&fs::read_to_string(&path).expect("readable")).expect("a vector file is JSON");
-        let op = file["op"].as_str().expect("a vector file names its operation");
-        let cases = file["cases"].as_array().expect("a vector file has cases");
+        let text = fs::read_to_string(&path).expect("readable");
+        let File { op, cases } =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(!cases.is_empty(), "{op} has no cases");
-        let names: BTreeSet<_> = cases.iter().map(|case| case["name"].as_str().expect("a case has a name")).collect();
+        let names: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
         assert_eq!(names.len(), cases.len(), "{op} names a case twice");
-        for case in cases {
-            let got = answer(op, case);
-            let (key, want) = if case["error"].is_null() { ("want", &case["want"]) } else { ("error", &case["error"]) };
-            if got[key] != *want {
-                faults.push(format!("{op} / {}\n  want {key} {want}\n  got  {got}", case["name"]));
+        for case in &cases {
+            let got = answer(&op, case);
+            let want = case.want.as_ref().or(case.error.as_ref()).expect("a case wants something");
+            if got != *want {
+                faults.push(format!("{op} / {}\n  want {want}\n  got  {got}", case.name));
             }
             cases_run += 1;
         }
