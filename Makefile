@@ -35,7 +35,7 @@ test-node: target/.node ## run the Node suites
 test-cli: target/.cli ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
 
-test-consumers: target/.pack ## install the packed packages in empty projects and use them
+test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
 
 lint: target/.python target/.node-tools ## check form, lints, types and that generated files are up to date
@@ -47,7 +47,7 @@ lint: target/.python target/.node-tools ## check form, lints, types and that gen
 	$(BIN)/ruff format --check python tests/python tests/demo
 	$(BIN)/ruff check python tests/python tests/demo
 	$(BIN)/mypy
-	cd node && npx --no-install tsc --project ../tests/node/tsconfig.json
+	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
 
 types: ## regenerate the types of TypeScript and Python
 	cargo xtask types
@@ -58,7 +58,7 @@ bench: ## measure against the peers (installs them into bench/; takes a while)
 pack: target/.pack ## build the wheel and the npm tarballs into dist/
 
 clean: ## remove everything that was built
-	rm -rf target $(VENV) dist node/node_modules node/*.node python/tokenbook/*.so bench/*/target bench/*/peers
+	rm -rf target $(VENV) dist tests/node/node_modules node/*.node python/tokenbook/*.so bench/*/target bench/*/peers
 
 # Stamps: what is up to date is not built again. Nothing is installed outside the repository.
 target/.python: $(RUST) pyproject.toml
@@ -73,9 +73,9 @@ target/.node: $(RUST) node/triple.cjs node/scripts/build.mjs
 	node node/scripts/build.mjs
 	@touch $@
 
-target/.node-tools: node/package.json node/package-lock.json
+target/.node-tools: tests/node/package.json tests/node/package-lock.json
 	@mkdir -p target
-	cd node && npm ci --ignore-scripts --no-audit --no-fund --omit=optional
+	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 target/.cli: $(RUST)

@@ -1,4 +1,4 @@
-"""Decoded JSON to the types of this package: amounts to ``Decimal``, instants to ``datetime``, objects to dataclasses."""
+"""Decoded JSON to the types of this package: amounts to ``Decimal``, instants to ``datetime``, objects to classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Decoder = Callable[[Any], Any]
 
 def decode(kind: type[T], value: Any) -> T:
     """Reads ``value`` as a ``kind``."""
-    return typing.cast(T, _decoder(kind)(value))
+    read: Any = _decoder
+    return typing.cast(T, read(kind)(value))
 
 
 def _same(value: Any) -> Any:

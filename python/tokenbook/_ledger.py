@@ -63,8 +63,8 @@ class Ledger:
     def record(self, call: types.Call | Mapping[str, Any] | None = None, **fields: Any) -> types.Recorded:
         """Records one call and returns when it is durable.
 
-        Without a ``cost`` the call is priced at its instant; without ``at`` that is now. The same id again with the same
-        content changes nothing.
+        Without a ``cost`` the call is priced at its instant; without ``at`` that is now. The same id again with the
+        same content changes nothing.
 
         :raises ConflictError: the id is there with other content; nothing was written.
         """

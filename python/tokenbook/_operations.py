@@ -99,9 +99,9 @@ def cost_batch(
 ) -> types.BatchCost:
     """Prices many calls at once, given as columns.
 
-    ``models`` are the distinct names, ``model`` the index of each call's name (all 0 without it), and every other column
-    is a kind of tokens: ``input_tokens=[…], output_tokens=[…]``. ``at`` is the instant of all calls, ``at_ms`` that of
-    each in milliseconds since 1970. Lists, NumPy arrays and data frame columns are taken.
+    ``models`` are the distinct names, ``model`` the index of each call's name (all 0 without it), and every other
+    column is a kind of tokens: ``input_tokens=[…], output_tokens=[…]``. ``at`` is the instant of all calls, ``at_ms``
+    that of each in milliseconds since 1970. Lists, NumPy arrays and data frame columns are taken.
     """
     args = {
         "models": list(models),
@@ -126,7 +126,7 @@ def count_request(api: str, body: Body, *, model: str | None = None) -> types.Re
 def attribute(
     request: types.RequestCount | Mapping[str, Any], usage: types.Usage | Mapping[str, Any]
 ) -> types.Attribution:
-    """Splits the billed input tokens over the parts of a counted request; the parts sum exactly to the billed number."""
+    """Splits the billed input tokens over the parts of a counted request, so that they sum exactly to it."""
     return decode(types.Attribution, _wire.call("attribute", {"request": request, "usage": usage}))
 
 

@@ -38,8 +38,8 @@ test('a Node project loads the packed packages as ESM and as CommonJS', () => {
 });
 
 test('a TypeScript project compiles against the packed types', () => {
-  const tsc = fileURLToPath(new URL('../../node/node_modules/.bin/tsc', import.meta.url));
-  const types = fileURLToPath(new URL('../../node/node_modules/@types', import.meta.url));
+  const tsc = fileURLToPath(new URL('../node/node_modules/.bin/tsc', import.meta.url));
+  const types = fileURLToPath(new URL('../node/node_modules/@types', import.meta.url));
   const use = `import { Ledger, TokenbookError, cost, count } from 'tokenbook';
     const tokens: number = count('text', { encoding: 'o200k_base' });
     const price = cost({ model: 'gpt-4o', usage: { input_tokens: tokens } });

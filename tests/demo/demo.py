@@ -18,4 +18,6 @@ with tokenbook.Ledger(file) as book:
     report = book.report(group_by=["agent", "model"])
     print("Calls", report.total.calls, "USD", report.total.cost_usd, "unpriced", report.total.unpriced_calls)
     # The report as the core gave it, to be compared with the other languages' byte by byte.
-    Path(out).write_text(json.dumps(book._call("report", {"group_by": ["agent", "model"]}), separators=(",", ":")) + "\n", "utf-8")
+    Path(out).write_text(
+        json.dumps(book._call("report", {"group_by": ["agent", "model"]}), separators=(",", ":")) + "\n", "utf-8"
+    )

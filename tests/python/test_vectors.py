@@ -47,7 +47,9 @@ def typed(op: str, args: dict[str, Any]) -> Any:
     """The answer of the package's own function, written back as JSON."""
     args = dict(args)
     function = getattr(tokenbook, op)
-    positional = [args.pop(name) for name in ("text", "texts", "tokens", "limit", "query", "api", "body") if name in args]
+    positional = [
+        args.pop(name) for name in ("text", "texts", "tokens", "limit", "query", "api", "body") if name in args
+    ]
     if op == "extract_stream":
         return None
     return json.loads(_wire.dumps({"answer": function(*positional, **args)}))["answer"]

@@ -15,13 +15,17 @@ ids: list[int] = tokenbook.encode("text")
 back: str = tokenbook.decode(ids)
 about: types.TextCount = tokenbook.estimate("text", model="claude-opus-4-8")
 
-request: types.RequestCount = tokenbook.count_request("anthropic.messages", {"model": "claude-opus-4-8", "messages": []})
+request: types.RequestCount = tokenbook.count_request(
+    "anthropic.messages", {"model": "claude-opus-4-8", "messages": []}
+)
 split: types.Attribution = tokenbook.attribute(request, {"input_tokens": 10})
 read: types.Extraction = tokenbook.extract("openai.chat", b"{}", max_tokens=5)
 whole: types.Extraction = tokenbook.extract_stream("openai.chat", b"")
 usage: types.Usage | None = read.usage
 
-price: types.Cost = tokenbook.cost(model="gpt-4o", usage={"input_tokens": 1}, at=datetime.datetime.now(datetime.timezone.utc))
+price: types.Cost = tokenbook.cost(
+    model="gpt-4o", usage={"input_tokens": 1}, at=datetime.datetime.now(datetime.timezone.utc)
+)
 total: decimal.Decimal | None = price.total_usd
 batch: types.BatchCost = tokenbook.cost_batch(models=["gpt-4o"], input_tokens=[1, 2])
 amounts: list[decimal.Decimal | None] = batch.totals_usd
