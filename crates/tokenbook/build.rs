@@ -302,7 +302,7 @@ impl Out {
         for token in vocabulary.whole() {
             for at in (1..token.len()).filter(|&at| token[at] >= 0xe0 && token[at] < 0xf0) {
                 let before = &token[at.saturating_sub(3)..at];
-                let start = before.iter().rposition(|&byte| byte >= 0xc0 || byte < 0x80).unwrap_or(0);
+                let start = before.iter().rposition(|byte| !(0x80..0xc0).contains(byte)).unwrap_or(0);
                 let (before, after) = (&before[start..], &token[at..token.len().min(at + 3)]);
                 if before[0] >= 0xe0 && before.len() < 3 || before[0] >= 0xc0 && before[0] < 0xe0 || before[0] < 0x80 {
                     continue; // The character before has another length.

@@ -14,6 +14,8 @@ mod raw;
 mod scan;
 mod special;
 mod split;
+#[cfg(test)]
+mod tests;
 mod vocab;
 
 use std::fmt;

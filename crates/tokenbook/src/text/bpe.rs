@@ -136,14 +136,14 @@ impl Vocab {
         match piece.len() {
             0..=1 => piece.len() as u64,
             2..=SMALL => Merge::<SMALL>::new(self, piece).run(self),
-            ..=MIDDLE => {
+            17..=MIDDLE => {
                 if self.find(piece).is_some() {
                     1
                 } else {
                     Merge::<MIDDLE>::new(self, piece).run(self)
                 }
             }
-            ..=WINDOW => {
+            33..=WINDOW => {
                 if self.find(piece).is_some() {
                     1
                 } else {

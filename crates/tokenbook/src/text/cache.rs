@@ -245,7 +245,6 @@ impl<const W: usize> Slots<W> {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "cut to the bits that a table has")]
 fn place(hash: u64, sets: usize) -> usize {
     (hash >> 40) as usize & (sets - 1)
 }

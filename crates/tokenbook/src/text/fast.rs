@@ -2,6 +2,7 @@
 //!
 //! Most pieces are found in a small table of recent ones. The others wait in a list until there are enough of them to
 //! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
+#![expect(clippy::cast_possible_truncation, reason = "hashes are cut to the bits that a table has")]
 
 use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
@@ -28,6 +29,12 @@ pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64
         return 1;
     }
     Cache::with(vocab, |cache| raw::count(&mut Job { pattern, vocab, cache, count: 0 }, text))
+}
+
+/// The same without the instructions that only some processors have.
+#[cfg(test)]
+pub(super) fn count_portably(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
+    Cache::with(vocab, |cache| Job { pattern, vocab, cache, count: 0 }.count::<scan::Portable>(text))
 }
 
 impl Job<'_> {

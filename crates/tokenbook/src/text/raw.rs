@@ -79,7 +79,7 @@ pub(super) mod avx2 {
     pub(in crate::text) struct Avx2;
 
     impl Scan for Avx2 {
-        #[inline(always)]
+        #[inline]
         fn masks(window: &Window) -> Masks {
             // SAFETY: only used in `count`, whose caller has asked the processor.
             unsafe { masks(window) }
@@ -171,7 +171,7 @@ pub(super) mod avx2 {
     fn load(window: &Window, number: usize) -> __m256i {
         let bytes: &[u8; 32] = window[32 * number..].first_chunk().expect("a window has 80 bytes");
         // SAFETY: 32 bytes are there, and the load needs no alignment.
-        unsafe { _mm256_loadu_si256(bytes.as_ptr().cast::<__m256i>()) }
+        unsafe { _mm256_loadu_si256(std::ptr::from_ref(bytes).cast()) }
     }
 
     struct Half {

@@ -88,9 +88,9 @@ pub(super) struct Portable;
 /// Bits of a byte's kind; a slash is `APOSTROPHE | SPACE`, which nothing else is.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        kinds[byte] = match byte as u8 {
+    let mut byte = 0u8;
+    loop {
+        kinds[byte as usize] = match byte {
             b'a'..=b'z' => 1,
             b'A'..=b'Z' => 1 | 2,
             b'0'..=b'9' => 4,
@@ -102,9 +102,11 @@ const KINDS: [u8; 256] = {
             0 | 0x80..=0xff => 128,
             _ => 0,
         };
+        if byte == u8::MAX {
+            break kinds;
+        }
         byte += 1;
     }
-    kinds
 };
 
 impl Scan for Portable {
@@ -252,12 +254,12 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
 /// Cuts off what may change with what comes behind the window.
 #[inline]
 fn settled(valid: u64, blank: u64, starts: u64, open: u32) -> Option<Pieces> {
-    let top = 63 - valid.leading_zeros();
+    let top = valid.ilog2();
     let mut end = if (blank >> top) & 1 == 1 {
         // The first of the last run of blanks.
         64 - (valid & !blank).leading_zeros()
     } else {
-        63 - starts.leading_zeros()
+        starts.ilog2()
     };
     if end >= open {
         end = 63 - (starts & below(open)).leading_zeros().min(63);

@@ -61,7 +61,7 @@ pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998, nu
 
 impl Vocab {
     /// The id of a single byte; it is below 256.
-    #[inline(always)]
+    #[inline]
     pub(super) fn single(&self, byte: u8) -> u32 {
         u32::from(self.tables.singles[usize::from(byte)])
     }

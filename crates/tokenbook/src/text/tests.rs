@@ -1,0 +1,232 @@
+//! The fast paths against the definitions.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+
+use super::class::{self, Closed};
+use super::scan::{self, Portable, Scan, Window};
+use super::split::Pattern;
+use super::vocab::{self, Vocab};
+use super::{Encoding, fast};
+
+const PATTERNS: [(Pattern, &Vocab); 4] = [
+    (Pattern::R50k, &vocab::R50K),
+    (Pattern::R50k, &vocab::P50K),
+    (Pattern::Cl100k, &vocab::CL100K),
+    (Pattern::O200k, &vocab::O200K),
+];
+
+/// The pieces by the definition.
+fn pieces(pattern: Pattern, text: &str) -> Vec<&[u8]> {
+    let (mut from, mut pieces) = (0, Vec::new());
+    while from < text.len() {
+        let end = pattern.end(text.as_bytes(), from);
+        pieces.push(&text.as_bytes()[from..end]);
+        from = end;
+    }
+    pieces
+}
+
+/// Byte-pair encoding as it is defined: the two neighbours that are a token of lowest rank are joined, the first of
+/// equals, until no two are a token.
+fn joined(vocab: &Vocab, piece: &[u8]) -> Vec<u32> {
+    let mut parts: Vec<&[u8]> = piece.chunks(1).collect();
+    loop {
+        let mut best: Option<(u32, usize, usize)> = None;
+        let mut start = 0;
+        for at in 1..parts.len() {
+            let length = parts[at - 1].len() + parts[at].len();
+            if let Some(id) = vocab.find(&piece[start..start + length])
+                && best.is_none_or(|(least, ..)| id < least)
+            {
+                best = Some((id, at, start));
+            }
+            start += parts[at - 1].len();
+        }
+        let Some((_, at, start)) = best else { break };
+        let length = parts[at - 1].len() + parts[at].len();
+        parts.splice(at - 1..=at, [&piece[start..start + length]]);
+    }
+    parts.iter().map(|part| vocab.find(part).expect("every byte is a token")).collect()
+}
+
+/// Texts of all that matters to the patterns, in any order.
+fn texts() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        "[a-z]{1,9}",
+        "[A-Z]?[a-z]{1,6}[A-Z]{0,3}",
+        "[ \t\r\n]{1,5}",
+        " {1,40}",
+        "[0-9]{1,7}",
+        "[!-/:-@\\[-`{-~]{1,5}",
+        "'(s|S|t|re|VE|ll|d|m|\u{17f}|x|)",
+        "[а-яА-ЯёЁіѣ]{1,12}",
+        "[à-öÀ-Ö×÷ßÿ]{1,5}",
+        "[一-龥]{1,30}",
+        "[ぁ-ヿ가-힣]{1,9}",
+        "\\PC{1,4}",
+        "[\u{300}-\u{36f}\u{900}-\u{97f}]{1,6}",
+        "[\u{a0}\u{85}\u{3000}\u{2028}\u{1680}]{1,3}",
+        "(😀|\u{200d}|👩|\u{fe0f}){1,6}",
+        "(\u{0}|\u{1}|\u{7f}|\u{fffd}){1,3}",
+        ("[a!漢 \n=/0я]", 1usize..300).prop_map(|(one, often)| one.repeat(often)),
+        "[a-zA-Z0-9+/]{100,400}",
+    ];
+    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn fast_counts_are_the_number_of_joined_pieces(text in texts()) {
+        for (pattern, vocab) in PATTERNS {
+            let ids: Vec<u32> = pieces(pattern, &text).into_iter().flat_map(|piece| joined(vocab, piece)).collect();
+            prop_assert_eq!(fast::count(text.as_bytes(), pattern, vocab), ids.len() as u64);
+        }
+    }
+
+    #[test]
+    fn encoding_gives_the_joined_pieces_and_decoding_the_text(text in texts()) {
+        for &encoding in Encoding::ALL {
+            let ids = encoding.encode(&text);
+            let expected = pieces(encoding.pattern(), &text).into_iter();
+            prop_assert_eq!(&ids, &expected.flat_map(|piece| joined(encoding.vocab(), piece)).collect::<Vec<_>>());
+            prop_assert_eq!(encoding.decode(&ids).expect("its own ids"), text.as_str());
+        }
+    }
+
+    #[test]
+    fn counting_with_any_instructions_gives_the_same(text in texts()) {
+        for (pattern, vocab) in PATTERNS {
+            let portable = fast::count_portably(text.as_bytes(), pattern, vocab);
+            prop_assert_eq!(portable, fast::count(text.as_bytes(), pattern, vocab));
+        }
+    }
+
+    #[test]
+    fn windows_start_pieces_where_the_definition_does(text in texts(), skip in 0usize..64) {
+        for pattern in [Pattern::Cl100k, Pattern::O200k] {
+            let mut from = 0;
+            for piece in pieces(pattern, &text).iter().take(skip) {
+                from += piece.len();
+            }
+            let rest = &text.as_bytes()[from..];
+            let mut window: Window = [0; 80];
+            let length = rest.len().min(window.len());
+            window[..length].copy_from_slice(&rest[..length]);
+            let Some(found) = scan::pieces(pattern, &window, &Portable::masks(&window)) else { continue };
+            let (mut starts, mut at) = (0u64, 0);
+            while at < found.end as usize {
+                starts |= 1 << at;
+                at = pattern.end(rest, at);
+            }
+            prop_assert_eq!(at, found.end as usize);
+            prop_assert_eq!(starts, found.starts);
+        }
+    }
+
+    #[test]
+    fn a_counter_is_exact_after_every_chunk(text in texts(), sizes in proptest::collection::vec(1usize..40, 1..8)) {
+        for &encoding in Encoding::ALL {
+            let (mut counter, mut by_bytes) = (encoding.counter(), encoding.counter());
+            let mut from = 0;
+            for size in sizes.iter().cycle() {
+                if from == text.len() {
+                    break;
+                }
+                let to = text.ceil_char_boundary(from + size);
+                counter.push(&text[from..to]);
+                prop_assert_eq!(counter.total(), encoding.count(&text[..to]));
+                from = to;
+            }
+            for bytes in text.as_bytes().chunks(sizes[0]) {
+                by_bytes.push_bytes(bytes);
+            }
+            prop_assert_eq!(by_bytes.total(), encoding.count(&text));
+        }
+    }
+
+    #[test]
+    fn counting_up_to_a_limit_agrees_with_counting(text in texts(), limit in 0u32..200) {
+        for &encoding in Encoding::ALL {
+            let count = encoding.count(&text);
+            let within = (count.get() <= u64::from(limit)).then_some(count);
+            prop_assert_eq!(encoding.count_up_to(&text, limit.into()), within);
+        }
+    }
+
+    #[test]
+    fn batches_count_each_text(texts in proptest::collection::vec(texts(), 0..20), threads in 1usize..5) {
+        let each: Vec<_> = texts.iter().map(|text| Encoding::O200kBase.count(text)).collect();
+        prop_assert_eq!(Encoding::O200kBase.count_batch_with(&texts, threads), each);
+    }
+}
+
+#[test]
+fn every_character_has_the_class_of_the_committed_table() {
+    static TABLE: OnceLock<HashMap<u32, u8>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let ranges = include_str!("../../data/vocab/unicode-classes.txt").lines().map(|line| {
+            let fields: Vec<u32> =
+                line.split(' ').map(|field| u32::from_str_radix(field, 16).expect("hexadecimal")).collect();
+            (fields[0]..=fields[1], 1u8 << (fields[2] - 1))
+        });
+        ranges.flat_map(|(range, class)| range.map(move |point| (point, class))).collect()
+    });
+    for character in '\0'..=char::MAX {
+        let mut bytes = [0; 4];
+        let text = character.encode_utf8(&mut bytes).as_bytes();
+        let expected = table.get(&u32::from(character)).copied().unwrap_or(class::OTHER);
+        assert_eq!(class::at(Closed(text), 0), (expected, text.len()), "{character:?}");
+    }
+}
+
+#[test]
+fn every_token_is_what_its_own_bytes_merge_into() {
+    for (_, vocab) in PATTERNS {
+        for id in 0..vocab.limit {
+            let Some(bytes) = vocab.bytes(id) else { continue };
+            assert_eq!(vocab.find(bytes), Some(id));
+            let mut merged = Vec::new();
+            vocab.extend_piece(bytes, 0, &mut merged);
+            assert_eq!(merged, [id]);
+        }
+    }
+}
+
+#[test]
+fn broken_bytes_count_as_replacement_characters() {
+    let mut counter = Encoding::O200kBase.counter();
+    for bytes in [&b"caf\xc3"[..], b"\xa9 \xff \xe6\xbc", b"\xa2\xe6", b"x"] {
+        counter.push_bytes(bytes);
+    }
+    assert_eq!(counter.total(), Encoding::O200kBase.count("caf\u{e9} \u{fffd} 漢\u{fffd}x"));
+    let mut broken_off = Encoding::O200kBase.counter();
+    broken_off.push_bytes(b"a\xe6\xbc");
+    broken_off.push("b");
+    assert_eq!(broken_off.total(), Encoding::O200kBase.count("a\u{fffd}b"));
+}
+
+#[test]
+fn special_tokens_count_as_one_only_where_allowed() {
+    use super::Special;
+    let text = "a<|endoftext|>b<|endofprompt|><|nothing|><|<|endoftext|>";
+    let encoding = Encoding::O200kBase;
+    let plain = |part: &str| encoding.count(part).get();
+    let all = plain("a") + 1 + plain("b") + 1 + plain("<|nothing|><|") + 1;
+    assert_eq!(encoding.count_with_special(text, Special::All).get(), all);
+    let one = plain("a<|endoftext|>b") + 1 + plain("<|nothing|><|<|endoftext|>");
+    assert_eq!(encoding.count_with_special(text, Special::Only(&["<|endofprompt|>"])).get(), one);
+    for &encoding in Encoding::ALL {
+        let ids = encoding.encode_with_special(text, Special::All);
+        assert_eq!(encoding.decode(&ids).expect("its own ids"), text);
+        assert_eq!(ids.len() as u64, encoding.count_with_special(text, Special::All).get());
+    }
+    assert_eq!(Encoding::O200kHarmony.special_token("<|channel|>"), Some(200_005));
+    assert_eq!(Encoding::O200kHarmony.special_token("<|reserved_200013|>"), Some(200_013));
+    assert_eq!(Encoding::O200kHarmony.special_token("<|reserved_200005|>"), None);
+    assert!(Encoding::O200kBase.decode(&[200_000]).is_err());
+}
