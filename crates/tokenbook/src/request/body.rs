@@ -17,6 +17,8 @@ pub(super) struct Body<'a> {
     pub(super) shape: Shape,
     pub(super) output_schema: Option<OutputSchema<'a>>,
     pub(super) thinking: Thinking,
+    /// Whether the caller set how much effort to make.
+    pub(super) effort: bool,
     /// Why the request holds more than can be seen offline.
     pub(super) unknown: Vec<&'static str>,
     /// Tools the provider defines: their type.

@@ -33,7 +33,13 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
         }
         None => {}
     }
-    for tool in json.list("tools") {
+    // One object in place of a list is taken as well.
+    let tools = match json.get("tools") {
+        Some(Json::Array(items)) => items,
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    for tool in tools {
         read_tool(&mut body, tool);
     }
     let calling = json

@@ -115,7 +115,7 @@ impl Scan {
                 Class::Letter => self.letters(run),
                 Class::Number => self.number(run),
                 Class::Space => self.space(run, after.chars().next().map(class)),
-                Class::Symbol => self.symbols(run),
+                Class::Symbol => self.symbols(run, after.chars().next().map(class)),
             }
             rest = after;
         }
@@ -160,13 +160,17 @@ impl Scan {
         self.before = Before::Number;
     }
 
-    fn symbols(&mut self, run: &str) {
+    fn symbols(&mut self, run: &str, next: Option<Class>) {
         let spaced = std::mem::take(&mut self.pending);
         let after_number = self.before == Before::Number;
         let absorbed = self.generation == Generation::New
             && matches!(self.before, Before::Symbols { absorbs: true } | Before::Apostrophe { absorbs: true });
         let (cost, absorbs) = self.words.symbols(run, spaced && !after_number && !absorbed);
         self.total += cost + if spaced && after_number { UNITS } else { 0 };
+        // Measured: ` 'word` costs a token more than its pieces in the old generation.
+        if self.generation == Generation::Old && run == "'" && spaced && next == Some(Class::Letter) {
+            self.total += UNITS;
+        }
         self.before = if run == "'" && self.before == Before::Letters && !spaced {
             Before::Apostrophe { absorbs }
         } else {

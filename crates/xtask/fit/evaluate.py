@@ -1,0 +1,224 @@
+"""Prints how far counted requests are off, by cross-validation over the repositories that the recordings come from.
+
+    cargo build --release -p tokenbook --example request_residuals
+    python evaluate.py --ground-truth DIR --counter target/release/examples/request_residuals \
+        [--o200k o200k_base.tiktoken] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
+
+The table of pieces is fitted on measured strings and never on requests. The constants of the framing are, so each group of
+alike requests (family, tools, choice, history …) is counted with the constant that the *other* repositories give: the
+median of the medians of their residuals is added to it. A group that a single repository has takes the constants that were
+known before any fit (Claude), or stays as it is (OpenAI; the last column says how many such requests there are).
+Identical requests with an equal count are taken once.
+"""
+
+import argparse
+import base64
+import collections
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+ANTHROPIC = ("anthropic.messages", "anthropic.count_tokens", "bedrock.invoke.anthropic", "vertex.rawPredict.anthropic")
+HIDDEN = ("builtin_tool", "server_tool", "deferred_tools", "tool_reference", "mcp_servers", "container", "context_management",
+          "compaction", "programmatic_tools", "document_text", "citations", "search_result", "hidden_input", "audio",
+          "suspect_too", "iterations")
+MEDIA = re.compile(r'"(image_url|input_image|input_audio|input_file|inlineData|fileData)"')
+NEW = ("opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-5")
+# What the constants for any tool were known to be before, less what they are fitted to now: auto, any.
+KNOWN = {"opus-4-7": (3, 4), "opus-4-8": (-4, -3), "sonnet-5": (-2, -2), "opus-5": (-5, 0), "fable-5": (-4, 0),
+         "3-5-haiku": (-1, 3), "3-haiku": (-1, 3), "3-opus": (-1, -1), "3-sonnet": (-2, -2), "3-5-sonnet-june": (0, 3),
+         "3-5-sonnet": (-1, 3), "4": (0, 3), "4.5": (2, 3)}
+
+
+def family(model):
+    for name in NEW + ("3-5-haiku", "3-haiku", "3-opus", "3-sonnet"):
+        if name in model:
+            return name
+    if "20240620" in model:
+        return "3-5-sonnet-june"
+    if "3-5-sonnet" in model or "3-7" in model:
+        return "3-5-sonnet"
+    return "4.5" if re.search(r"-4[-.][56]", model) else "4"
+
+
+def openai_family(model):
+    name = model.split("/")[-1]
+    for start in ("gpt-5", "gpt-4o", "gpt-4.1", "gpt-4", "gpt-3.5"):
+        if name.startswith(start):
+            return start
+    return "o" if re.match(r"o\d", name) else None
+
+
+def measured(record):
+    usage, api = record["usage"], record["api"]
+    if api in ANTHROPIC:
+        return sum(usage.get(key) or 0 for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"))
+    return usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+
+
+def group(record):
+    """The name of the line in the table, or nothing where a request isn't compared."""
+    if any(flag.startswith(HIDDEN) for flag in record["flags"]) or not record["model"]:
+        return None
+    request, model = record["request"], record["model"]
+    tools = "with tools" if request.get("tools") or request.get("functions") else "without tools"
+    if record["api"] in ANTHROPIC:
+        if "messages" not in request or re.search("claude-(2|v2|instant)", model):
+            return None
+        return f"{'newer Claude' if any(name in model for name in NEW) else 'Claude 3 to 4.6'}, {tools}"
+    if record["provider"] not in ("openai", "azure-openai") or not openai_family(model) or "search" in model:
+        return None
+    if MEDIA.search(json.dumps(request)):
+        return None
+    return {"openai.chat": "OpenAI chat, ", "openai.responses": "OpenAI Responses, "}[record["api"]] + tools
+
+
+def cell(record, count):
+    """What requests have alike that share their constants."""
+    request = record["request"]
+    choice = request.get("tool_choice") or request.get("function_call") or "auto"
+    kind = choice if isinstance(choice, str) else choice.get("type", "auto")
+    parts = collections.Counter(part["kind"] for part in count["parts"])
+    common = (bool(parts["tool_definition"]), kind, parts["system"] > 0, min(parts["tool_call"], 3), parts["output_schema"] > 0)
+    if record["api"] in ANTHROPIC:
+        thinking = (request.get("thinking") or {}).get("type") in ("enabled", "adaptive")
+        forbids = isinstance(choice, dict) and bool(choice.get("disable_parallel_tool_use"))
+        return (family(record["model"]), *common, thinking, forbids, min(len(request["messages"]), 3))
+    return (record["api"], openai_family(record["model"]), *common)
+
+
+def texts(value):
+    """Every text of a request that simple estimators count: of messages, and definitions as JSON."""
+    found = []
+
+    def walk(node, key=None):
+        if isinstance(node, str):
+            if key in ("content", "text", "input", "arguments", "output", "instructions", "system", "name", None):
+                found.append(node)
+        elif isinstance(node, list):
+            for item in node:
+                walk(item, key)
+        elif isinstance(node, dict):
+            for name, item in node.items():
+                walk(item, name)
+
+    for key in ("system", "instructions", "messages", "input"):
+        if key in value:
+            walk(value[key], key)
+    for key in ("tools", "functions"):
+        if value.get(key):
+            found.append(json.dumps(value[key], ensure_ascii=False))
+    return "\n".join(found)
+
+
+def baselines(arguments, records):
+    found = {"characters / 4": [len(texts(record["request"])) / 4 for record in records]}
+    if arguments.o200k or arguments.claude2:
+        import tiktoken
+    if arguments.o200k:
+        ranks = {}
+        for line in Path(arguments.o200k).read_bytes().splitlines():
+            token, rank = line.split()
+            ranks[base64.b64decode(token)] = int(rank)
+        pattern = "|".join([
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+            r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+        encoding = tiktoken.Encoding("o200k", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+        found["tiktoken o200k"] = [len(encoding.encode_ordinary(texts(record["request"]))) for record in records]
+    if arguments.claude2:
+        data = json.loads(Path(arguments.claude2).read_text())
+        ranks, (_, start, *tokens) = {}, data["bpe_ranks"].split(" ")
+        for at, token in enumerate(tokens):
+            ranks[base64.b64decode(token)] = int(start) + at
+        encoding = tiktoken.Encoding("claude2", pat_str=data["pat_str"], mergeable_ranks=ranks, special_tokens={})
+        found["Claude 2 vocabulary"] = [len(encoding.encode_ordinary(texts(record["request"]))) for record in records]
+    if arguments.ai_tokenizer:
+        script = """
+            const [folder] = process.argv.slice(1);
+            const { Tokenizer, models } = await import(folder + '/dist/index.js');
+            const encodings = await import(folder + '/dist/encoding/index.js');
+            const by = {};
+            for (const name of ['claude', 'o200k_base', 'cl100k_base']) by[name] = new Tokenizer(encodings[name]);
+            const lines = require('fs').readFileSync(0, 'utf8').split('\\n').filter(Boolean);
+            console.log(JSON.stringify(lines.map(l => { const r = JSON.parse(l); return by[r.encoding].count(r.text); })));
+        """
+        kind = lambda r: "claude" if r["api"] in ANTHROPIC else "cl100k_base" if re.match(r"gpt-(3|4$|4-)", r["model"]) else "o200k_base"
+        lines = "\n".join(json.dumps({"encoding": kind(r), "text": texts(r["request"])}) for r in records)
+        script = "import { createRequire } from 'module'; const require = createRequire('/');" + script
+        run = subprocess.run(["node", "--input-type=module", "-e", script, str(Path(arguments.ai_tokenizer).resolve())],
+                             input=lines.encode(), stdout=subprocess.PIPE, check=True)
+        found["ai-tokenizer"] = json.loads(run.stdout)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ground-truth", required=True)
+    parser.add_argument("--counter", required=True, help="the built example request_residuals")
+    parser.add_argument("--o200k")
+    parser.add_argument("--claude2")
+    parser.add_argument("--ai-tokenizer")
+    arguments = parser.parse_args()
+    records, seen = [], set()
+    with gzip.open(Path(arguments.ground_truth) / "usage.jsonl.gz", "rt") as lines:
+        for record in map(json.loads, lines):
+            if record["api"] not in (*ANTHROPIC, "openai.chat", "openai.responses"):
+                continue
+            name, tokens = group(record), measured(record)
+            key = (record["model"], json.dumps(record["request"], sort_keys=True), tokens)
+            if name and tokens and key not in seen:
+                seen.add(key)
+                records.append({**record, "group": name, "measured": tokens})
+    lines = "".join(json.dumps({"id": record["id"], "api": record["api"], "model": record["model"],
+                                "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n" for record in records)
+    run = subprocess.run([arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True)
+    counts = {answer["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines()) if "count" in answer}
+    records = [record for record in records if counts[record["id"]]["exactness"] != "lower_bound"]
+
+    residuals = collections.defaultdict(lambda: collections.defaultdict(list))
+    for record in records:
+        count = counts[record["id"]]
+        record["cell"] = cell(record, count)
+        residuals[record["cell"]][record["source_repo"]].append(record["measured"] - count["input_tokens"])
+    for record in records:
+        count, others = counts[record["id"]], residuals[record["cell"]]
+        medians = [np.median(found) for repository, found in others.items() if repository != record["source_repo"]]
+        record["alone"] = not medians
+        if medians:
+            shift = round(float(np.median(medians)))
+        elif record["api"] in ANTHROPIC and record["cell"][1]:
+            shift = KNOWN[record["cell"][0]][0 if record["cell"][2] in ("auto", "none") else 1]
+        else:
+            shift = 0
+        record["counted"], record["shift"] = count["input_tokens"] + shift, shift
+
+    print("| requests | n (repositories) | tokenbook: median / p90 | exact | in the band | cells of one repository |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    groups = sorted({record["group"] for record in records})
+    for name in groups:
+        of = [record for record in records if record["group"] == name]
+        errors = [abs(record["counted"] - record["measured"]) / record["measured"] * 100 for record in of]
+        exact = np.mean([record["counted"] == record["measured"] for record in of]) * 100
+        held = np.mean([counts[r["id"]]["low"] + r["shift"] <= r["measured"] <= counts[r["id"]]["high"] + r["shift"] for r in of]) * 100
+        print(f"| {name} | {len(of)} ({len({r['source_repo'] for r in of})}) | {np.median(errors):.1f} / "
+              f"{np.percentile(errors, 90):.1f} % | {exact:.0f} % | {held:.0f} % | {sum(r['alone'] for r in of)} |")
+    print()
+    found = baselines(arguments, records)
+    print("| requests | " + " | ".join(found) + " |")
+    print("| --- |" + " --- |" * len(found))
+    for name in groups:
+        line = []
+        for values in found.values():
+            errors = [abs(value - record["measured"]) / record["measured"] * 100
+                      for value, record in zip(values, records) if record["group"] == name]
+            line.append(f"{np.median(errors):.0f} / {np.percentile(errors, 90):.0f} %")
+        print(f"| {name} | " + " | ".join(line) + " |")
+
+
+if __name__ == "__main__":
+    main()
