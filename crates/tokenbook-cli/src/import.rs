@@ -9,7 +9,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use tokenbook_wire::{Book, Error};
+use tokenbook_wire::{Book, Error, ErrorCode};
 
 use crate::arguments::{Arguments, Import, ImportKind};
 use crate::failure::Failure;
@@ -26,16 +26,12 @@ struct Tally {
     recorded: u64,
     duplicates: u64,
     refused: u64,
-    without_usage: u64,
 }
 
 pub(crate) fn run(arguments: &Arguments, from: &Import) -> Result<(), Failure> {
     let book = place::open(arguments)?;
     if from.kind == ImportKind::Csv {
-        let answer =
-            book.call("import", &json!({ "path": place::path_text(&from.file)?, "format": "csv" }).to_string())?;
-        println!("{answer}");
-        return Ok(());
+        return table(arguments, from, &book);
     }
     let (reader, progress) = open(&from.file)?;
     let mut tally = Tally::default();
@@ -57,19 +53,37 @@ pub(crate) fn run(arguments: &Arguments, from: &Import) -> Result<(), Failure> {
     }
     flush(&book, from, &mut batch, &mut tally, &progress)?;
     progress.finish_and_clear();
-    let Tally { recorded, duplicates, refused, without_usage } = tally;
-    if arguments.json {
-        println!(
-            "{}",
-            json!({ "recorded": recorded, "duplicates": duplicates, "refused": refused, "without_usage": without_usage })
-        );
-    } else {
-        println!("recorded {recorded}, already there {duplicates}, refused {refused}, without usage {without_usage}");
+    tally.print(arguments)
+}
+
+impl Tally {
+    /// Says what became of the lines; refused ones make the command fail.
+    fn print(&self, arguments: &Arguments) -> Result<(), Failure> {
+        let Self { recorded, duplicates, refused } = self;
+        if arguments.json {
+            println!("{}", json!({ "recorded": recorded, "duplicates": duplicates, "refused": refused }));
+        } else {
+            println!("recorded {recorded}, already there {duplicates}, refused {refused}");
+        }
+        match refused {
+            0 => Ok(()),
+            _ => Err(Failure::invalid(format!("lines refused: {refused}"))),
+        }
     }
-    match refused {
-        0 => Ok(()),
-        _ => Err(Failure::invalid(format!("lines refused: {refused}"))),
+}
+
+/// Records a CSV file, whose quoted cells may hold line ends, so that it is read whole by the core.
+fn table(arguments: &Arguments, from: &Import, book: &Book) -> Result<(), Failure> {
+    let args = json!({ "path": place::path_text(&from.file)?, "format": "csv" });
+    let answer: Value = serde_json::from_str(&book.call("import", &args.to_string())?)
+        .map_err(|error| Failure::from(Error::new(ErrorCode::Internal, error.to_string())))?;
+    let mut tally = Tally::default();
+    for failure in answer["failures"].as_array().into_iter().flatten() {
+        let line = failure["line"].as_u64().unwrap_or_default();
+        refuse(&ProgressBar::hidden(), &mut tally, line, failure["message"].as_str().unwrap_or_default());
     }
+    let count = |field: &str| answer[field].as_u64().unwrap_or_default();
+    Tally { recorded: count("recorded"), duplicates: count("duplicates"), refused: count("failed") }.print(arguments)
 }
 
 /// Opens the file with a bar that shows how much of it was read.
@@ -144,15 +158,12 @@ fn flush(
         ImportKind::Responses | ImportKind::Exchanges => ("record_responses", "responses"),
     };
     let answer: Value = serde_json::from_str(&book.call(op, &json!({ field: lines }).to_string())?)
-        .map_err(|error| Failure::from(Error::new(tokenbook_wire::ErrorCode::Internal, error.to_string())))?;
+        .map_err(|error| Failure::from(Error::new(ErrorCode::Internal, error.to_string())))?;
     for (number, result) in numbers.into_iter().zip(answer["results"].as_array().into_iter().flatten()) {
         match result["status"].as_str() {
             Some("recorded") => tally.recorded += 1,
             Some("duplicate") => tally.duplicates += 1,
             _ => refuse(progress, tally, number, result["error"]["message"].as_str().unwrap_or("no reason was given")),
-        }
-        if result["usage_known"] == false {
-            tally.without_usage += 1;
         }
     }
     Ok(())

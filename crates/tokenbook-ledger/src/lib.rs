@@ -28,3 +28,8 @@ pub use record::{
 pub use report::{Group, Measures, Order, Report, ReportQuery, Row};
 pub use transfer::{ExportQuery, Format, ImportFailure, Imported};
 pub use verify::{Problem, ProblemKind, Verification};
+
+/// The README's example in Rust, run as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
