@@ -57,7 +57,7 @@ impl UsageStream {
     /// As [`UsageStream::push`].
     pub fn push_event(&self, event: &str) -> Result<()> {
         guard(|| {
-            text::shallow("event", event)?;
+            text::shallow(event)?;
             self.lock().as_mut().ok_or_else(ended)?.push_event(event)
         })
     }

@@ -11,6 +11,7 @@ use tokenbook::{Error, ErrorCode, Result};
 
 /// Reads an operation's arguments.
 pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
+    shallow(json)?;
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| located(&error))?;
     reader.end().map_err(|error| message(&error))?;
@@ -39,7 +40,7 @@ pub(crate) fn write(value: &impl Serialize) -> Result<String> {
 pub(crate) fn message(error: &serde_json::Error) -> Error {
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {
-        return Error::invalid("nested more than 128 levels deep");
+        return too_deep();
     }
     match error.classify() {
         Category::Data => Error::invalid(text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message)),
@@ -66,7 +67,7 @@ impl<'a> From<&'a Error> for Fault<'a> {
 const MAX_DEPTH: usize = 128;
 
 /// Refuses JSON text that is nested too deeply, before anything walks down into it.
-pub(crate) fn shallow(field: &str, json: &str) -> Result<()> {
+pub(crate) fn shallow(json: &str) -> Result<()> {
     let bytes = json.as_bytes();
     // Most bodies have fewer brackets in all than the limit, strings included.
     if memchr::memchr2_iter(b'{', b'[', bytes).take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
@@ -82,10 +83,15 @@ pub(crate) fn shallow(field: &str, json: &str) -> Result<()> {
             _ => {}
         }
         if depth > MAX_DEPTH {
-            return Err(Error::invalid(format!("{field}: nested more than {MAX_DEPTH} levels deep")));
+            return Err(too_deep());
         }
     }
     Ok(())
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::invalid(format!("nested more than {MAX_DEPTH} levels deep"))
 }
 
 /// The place after the string whose contents start at `at`.
@@ -102,11 +108,10 @@ fn after_string(bytes: &[u8], mut at: usize) -> usize {
 
 /// A JSON value as text; a string is taken as JSON text itself, since no body of a provider is one.
 pub(crate) fn json_text<'a>(field: &str, value: &'a RawValue) -> Result<Cow<'a, str>> {
-    let json = if value.get().starts_with('"') {
-        Cow::Owned(serde_json::from_str::<String>(value.get()).map_err(|error| message(&error).context(field))?)
-    } else {
-        Cow::Borrowed(value.get())
-    };
-    shallow(field, &json)?;
-    Ok(json)
+    if !value.get().starts_with('"') {
+        return Ok(Cow::Borrowed(value.get()));
+    }
+    let json: String = serde_json::from_str(value.get()).map_err(|error| message(&error).context(field))?;
+    shallow(&json).map_err(|error| error.context(field))?;
+    Ok(Cow::Owned(json))
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use tokenbook::extract::{Extraction, StreamExtractor};
 use tokenbook::{Api, Count, Error, Result};
 
-use crate::text::{json_text, shallow};
+use crate::text::json_text;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,10 +32,7 @@ pub(super) fn extract(args: ExtractArgs<'_>) -> Result<Extraction> {
 pub(crate) fn read(api: Api, body: Option<&RawValue>, events: Option<&RawValue>) -> Result<Extraction> {
     match (body, events) {
         (Some(body), None) => tokenbook::extract::extract(api, &json_text("body", body)?),
-        (None, Some(events)) => {
-            shallow("events", events.get())?;
-            tokenbook::extract::extract_events(api, events.get())
-        }
+        (None, Some(events)) => tokenbook::extract::extract_events(api, events.get()),
         (Some(_), Some(_)) => Err(Error::invalid("expected a body or events, got both")),
         (None, None) => Err(Error::invalid("expected a body or events")),
     }
