@@ -44,6 +44,7 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
         Some("disabled") => Thinking::Disabled,
         _ => Thinking::Unset,
     };
+    body.effort = json.get("output_config").is_some_and(|config| config.get("effort").is_some());
     let format =
         json.get("output_config").and_then(|config| config.get("format")).or_else(|| json.get("output_format"));
     if let Some(schema) = format.and_then(|format| format.get("schema")) {

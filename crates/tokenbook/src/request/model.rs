@@ -116,6 +116,11 @@ impl Claude {
             }
     }
 
+    /// What an effort setting adds to adaptive thinking.
+    pub(super) fn effort(self) -> i64 {
+        if self.family == Family::Claude46 { 17 } else { 0 }
+    }
+
     /// What a schema for the answer costs, from the cost of its own text: it is shown with its lines indented.
     pub(super) fn output_schema(self, text: i64) -> i64 {
         let constant = if self.generation == Generation::New { 106 } else { 89 };

@@ -28,9 +28,11 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Claude) -> Draft {
         let text = output.schema.spaced();
         draft.part(PartKind::OutputSchema, None, None, model.output_schema(tokenizer.units(&text)));
     }
-    if body.thinking == Thinking::Enabled {
-        draft.framing(tokens(28));
-    }
+    draft.framing(tokens(match body.thinking {
+        Thinking::Enabled => 28,
+        Thinking::Adaptive if body.effort && body.tools.is_empty() => model.effort(),
+        _ => 0,
+    }));
     draft
 }
 
