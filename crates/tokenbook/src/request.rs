@@ -204,7 +204,7 @@ impl Counted {
             if is_only_text(body) {
                 return Self { draft, band: Band::NONE, exactness: Exactness::Exact, reason: None };
             }
-            let reason = "how tools, schemas, names and pictures are shown to the model isn't documented".to_owned();
+            let reason = "how tools, schemas and pictures are shown to the model isn't documented".to_owned();
             return Self::estimated(draft, OpenAi::band(body.shape), reason);
         }
         let other = Other::parse(name);
@@ -223,9 +223,7 @@ impl Counted {
 
 /// Whether the request is made of nothing but messages of text, whose framing is known to the token.
 fn is_only_text(body: &Body<'_>) -> bool {
-    let is_text = |message: &Message<'_>| {
-        message.name.is_none() && message.blocks.iter().all(|block| matches!(block, Block::Text(_)))
-    };
+    let is_text = |message: &Message<'_>| message.blocks.iter().all(|block| matches!(block, Block::Text(_)));
     body.tools.is_empty()
         && body.provider_tools.is_empty()
         && body.output_schema.is_none()

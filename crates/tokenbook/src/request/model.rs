@@ -165,6 +165,8 @@ pub(super) struct OpenAi {
     pub(super) around_tools: (i64, i64),
     /// What a schema for the answer adds to its text.
     pub(super) around_schema: (i64, i64),
+    /// How often a schema's name is shown besides in its heading.
+    pub(super) schema_name_again: i64,
     /// What having to call some tool adds, and a named one in addition to its name.
     pub(super) must_call: i64,
     pub(super) must_call_named: Option<i64>,
@@ -187,9 +189,18 @@ impl OpenAi {
             (2, _) => 5,
             _ => 3,
         };
-        let schema = if self.around_answer > 0 { 0 } else { self.around_schema.1 - 3 };
-        let must_call = if self.base == 3 { 9 } else { 0 };
-        Self { around_tools: (tools - 4, tools), around_schema: (schema - 4, schema), must_call, ..self }
+        let (schema, must_call) = match (self.base, self.around_answer) {
+            (2, 2) => (0, 0),
+            (2, _) => (-3, 0),
+            _ => (1, 9),
+        };
+        Self {
+            around_tools: (tools - 4, tools),
+            around_schema: (schema - 4, schema),
+            schema_name_again: 0,
+            must_call,
+            ..self
+        }
     }
 
     /// The chat model of this name, behind any host.
@@ -202,7 +213,8 @@ impl OpenAi {
             around_answer: 0,
             around_call: 0,
             around_tools: (5, 5),
-            around_schema: (4, 4),
+            around_schema: (2, 2),
+            schema_name_again: 1,
             must_call: 0,
             must_call_named: Some(7),
             style: Style::Titled,
@@ -216,6 +228,7 @@ impl OpenAi {
                 around_call: 4,
                 around_tools: (87, 90),
                 around_schema: (0, 0),
+                schema_name_again: 0,
                 must_call_named: None,
                 picture: (70, 140),
                 ..usual
@@ -226,6 +239,7 @@ impl OpenAi {
                 around_call: 3,
                 around_tools: (6, 9),
                 around_schema: (0, 0),
+                schema_name_again: 0,
                 picture: (75, 150),
                 ..usual
             },

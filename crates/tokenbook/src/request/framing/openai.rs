@@ -131,9 +131,10 @@ impl Preamble<'_> {
         text.push_str("\n\n");
         answer_schema(output.schema, &mut text);
         let described = output.description.map_or(0, |text| tokens(2) + self.tokenizer.units(text));
+        let name = self.tokenizer.units(output.name.unwrap_or_default()) * self.model.schema_name_again;
         let (alone, joined) = self.model.around_schema;
         let around = if self.system.is_some() { joined } else { alone };
-        let units = self.added(&text) + described + tokens(around);
+        let units = self.added(&text) + described + name + tokens(around);
         draft.part(PartKind::OutputSchema, output.name, None, units);
     }
 }
@@ -145,7 +146,9 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
     draft.framing(tokens(AROUND_MESSAGE + answer));
     let text = text_of(message);
     if let Some(name) = message.name {
-        draft.part(kind, None, index, tokenizer.units(name));
+        // The name stands beside the role unless it says the same.
+        let beside = if name == role_name(message.role) { 0 } else { tokens(1) };
+        draft.part(kind, None, index, beside + tokenizer.units(name));
     }
     if !text.is_empty() {
         draft.part(kind, None, index, tokenizer.units(&text));
@@ -180,6 +183,16 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
             }
             Block::Document => draft.part(PartKind::Document, None, index, 0),
         }
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::Developer => "developer",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
     }
 }
 
