@@ -87,7 +87,10 @@ def cell(record, count):
     if record["api"] in ANTHROPIC:
         thinking = (request.get("thinking") or {}).get("type") in ("enabled", "adaptive")
         forbids = isinstance(choice, dict) and bool(choice.get("disable_parallel_tool_use"))
-        return (family(record["model"]), *common, thinking, forbids, min(len(request["messages"]), 3))
+        kin = family(record["model"])
+        if not parts["tool_definition"] and kin != "opus-4-7":
+            kin = "new" if kin in NEW else "old"  # Without tools the constants don't depend on the family.
+        return (kin, *common, thinking, forbids, min(len(request["messages"]), 3))
     return (record["api"], openai_family(record["model"]), *common)
 
 

@@ -179,7 +179,7 @@ pub(super) struct OpenAi {
 impl OpenAi {
     /// How far off a count of a request with more than text can be.
     pub(super) fn band(shape: Shape) -> Band {
-        if shape == Shape::Responses { Band::new(8, 30, 60) } else { Band::new(4, 12, 20) }
+        if shape == Shape::Responses { Band::new(14, 60, 90) } else { Band::new(4, 12, 20) }
     }
 
     /// The same model behind the Responses API.
