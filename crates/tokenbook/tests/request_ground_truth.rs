@@ -205,14 +205,14 @@ fn openai_requests_are_counted_within_their_bounds() {
 #[test]
 fn long_texts_are_estimated_within_a_few_percent() {
     #[derive(Deserialize)]
-    struct Text {
+    struct Long {
         id: String,
         text: String,
         tokens: std::collections::BTreeMap<String, u64>,
     }
     let Ok(lines) = std::fs::read_to_string(folder().join("text-counts.jsonl")) else { return };
     for line in lines.lines() {
-        let text: Text = serde_json::from_str(line).expect("a text");
+        let text: Long = serde_json::from_str(line).expect("a text");
         for (model, &tokens) in &text.tokens {
             let count = tokenbook::request::count_text(model, &text.text).expect("a count");
             let off = count.tokens.get().abs_diff(tokens) * 1000 / tokens;
