@@ -35,7 +35,7 @@ def load(peer, encoding, ranks):
         import fastokens
 
         own = fastokens.Tokenizer.from_tiktoken(path, encoding=encoding)
-        return lambda texts: [len(own.encode_batch_flat([text])[0]) // 4 for text in texts] if len(texts) == 1 else counts_flat(own, texts)
+        return lambda texts: counts_flat(own, texts)
     if peer == "toktok":
         import toktok
 
@@ -45,10 +45,15 @@ def load(peer, encoding, ranks):
 
         own = quicktok.get_encoding(encoding)
         return lambda texts: [own.count(text) for text in texts] if hasattr(own, "count") else [len(own.encode(text)) for text in texts]
+    if peer == "splintr":
+        import splintr
+
+        own = splintr.Tokenizer.from_pretrained(encoding)
+        return lambda texts: [len(own.encode(text)) for text in texts]
     if peer == "tokie":
         import tokie
 
-        own = tokie.Tokenizer.from_tiktoken(path) if hasattr(tokie.Tokenizer, "from_tiktoken") else tokie.Tokenizer(encoding)
+        own = tokie.Tokenizer.from_pretrained(encoding)
         return lambda texts: [own.count_tokens(text) for text in texts]
     if peer == "rs_bpe":
         import rs_bpe

@@ -141,23 +141,8 @@ impl Encoding {
     /// assert_eq!(Encoding::O200kBase.count_up_to("Hello, world!", Count::from(3)), None);
     /// ```
     pub fn count_up_to(self, text: &str, limit: Count) -> Option<Count> {
-        let bytes = text.as_bytes();
-        let (pattern, vocab) = (self.pattern(), self.vocab());
-        let (mut from, mut total) = (0, 0);
-        while from < bytes.len() {
-            let end = pattern.end(bytes, from);
-            // No token is longer than 128 bytes.
-            let least = ((end - from) / vocab::LONGEST) as u64;
-            if total + least > limit.get() {
-                return None;
-            }
-            total += vocab.count_piece(&bytes[from..end]);
-            if total > limit.get() {
-                return None;
-            }
-            from = end;
-        }
-        Some(counted(total))
+        let count = fast::count_up_to(text.as_bytes(), self.pattern(), self.vocab(), limit.get());
+        (count <= limit.get()).then(|| counted(count))
     }
 
     /// Counts with the allowed special tokens as one token each.

@@ -21,20 +21,24 @@ pub(super) struct Job<'a> {
     cache: &'a mut Cache,
     /// Pieces that wait.
     count: usize,
+    /// Counting may stop above this.
+    limit: u64,
 }
 
 /// Counts a text.
 pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
-    if let [_] = text {
-        return 1;
-    }
-    Cache::with(vocab, |cache| raw::count(&mut Job { pattern, vocab, cache, count: 0 }, text))
+    count_up_to(text, pattern, vocab, u64::MAX)
+}
+
+/// Counts a text, or gives any number above the limit if there are more.
+pub(super) fn count_up_to(text: &[u8], pattern: Pattern, vocab: &'static Vocab, limit: u64) -> u64 {
+    Cache::with(vocab, |cache| raw::count(&mut Job { pattern, vocab, cache, count: 0, limit }, text))
 }
 
 /// The same without the instructions that only some processors have.
 #[cfg(test)]
 pub(super) fn count_portably(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
-    Cache::with(vocab, |cache| Job { pattern, vocab, cache, count: 0 }.count::<scan::Portable>(text))
+    Cache::with(vocab, |cache| Job { pattern, vocab, cache, count: 0, limit: u64::MAX }.count::<scan::Portable>(text))
 }
 
 impl Job<'_> {
@@ -82,6 +86,9 @@ impl Job<'_> {
                 }
                 if self.count >= WAITING {
                     total += self.waited::<S>(text);
+                }
+                if total > self.limit {
+                    return total;
                 }
             }
             total += self.waited::<S>(space);
