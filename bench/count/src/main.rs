@@ -25,8 +25,7 @@ fn named(encoding: &str) -> Encoding {
 
 /// Seconds of processor time of this process.
 fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
-    stat.split(' ').next().expect("a number").parse::<f64>().expect("a number") / 1e9
+    cpu_time::ProcessTime::now().as_duration().as_secs_f64()
 }
 
 /// Resident memory in MB, and the part of it that is the process's own.

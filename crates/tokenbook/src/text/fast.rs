@@ -91,7 +91,9 @@ impl Job<'_> {
                     return total;
                 }
             }
-            total += self.waited::<S>(space);
+            if self.count > 0 {
+                total += self.waited::<S>(space);
+            }
             done = from;
         }
         total

@@ -52,7 +52,8 @@ pub(super) struct Wide {
 
 impl Masks {
     /// Covers these letters too: both of their bytes are letters, and what ends a run or starts one is the same.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn add_wide(&mut self, wide: &Wide) {
         let (latin, cyrillic) = (wide.latin << 1, wide.cyrillic << 1);
         let upper = (latin & wide.from_80 & !wide.sharp_s & !wide.times) | (cyrillic & (wide.from_80 | wide.from_a0));
@@ -171,7 +172,8 @@ fn below(bit: u32) -> u64 {
 /// The pieces of a window that starts where a piece starts, for `cl100k` and `o200k`.
 ///
 /// `None` where the arithmetic doesn't cover what is there; the definition has to be asked.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled once per instruction set")]
 pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option<Pieces> {
     let o200k = pattern == Pattern::O200k;
     let limit = masks.stop.trailing_zeros();
@@ -252,7 +254,8 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
 }
 
 /// Cuts off what may change with what comes behind the window.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled once per instruction set")]
 fn settled(valid: u64, blank: u64, starts: u64, open: u32) -> Option<Pieces> {
     let top = valid.ilog2();
     let mut end = if (blank >> top) & 1 == 1 {
