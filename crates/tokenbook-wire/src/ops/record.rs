@@ -33,12 +33,12 @@ impl Made {
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
     fn record(self, ledger: &Ledger) -> Result<Recorded> {
         let again = self.clone();
-        ledger.record(self.call).or_else(|error| again.as_before(ledger, error))
+        ledger.record(self.call).or_else(|error| again.settled(ledger, error))
     }
 
     /// Records the call with what was found out when its id was recorded first; a conflict that is left is one of what was
     /// given.
-    fn as_before(mut self, ledger: &Ledger, error: Error) -> Result<Recorded> {
+    fn settled(mut self, ledger: &Ledger, error: Error) -> Result<Recorded> {
         if error.code() != ErrorCode::Conflict {
             return Err(error);
         }
@@ -192,9 +192,9 @@ fn record_all(book: &Book, groups: Vec<Result<Vec<Made>>>) -> Result<RecordedBat
             // Taken whole before it is looked at: an error in it must not shift the next group.
             let group = group.map(|group| {
                 let told = written.by_ref().take(group.len()).collect::<Vec<_>>();
-                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.as_before(&ledger, error)))
+                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.settled(&ledger, error)))
             });
-            let group = group.and_then(|group| group.collect::<Result<Vec<Recorded>>>());
+            let group: Result<Vec<Recorded>> = group.and_then(Iterator::collect);
             RecordedOne::new(group.map(|group| group.into_iter().next().expect("a group has a call")))
         })
         .collect();
