@@ -145,10 +145,10 @@ export declare function pricesSearch(args: { query: string; limit?: number }): P
 export declare function pricesShow(args: { model: string; provider?: string }): PricesShown;
 
 /** Lays prices of your own (JSON text of the catalog's form) over the catalog, for this process; none to take them away. */
-export declare function pricesOverride(args: { prices?: string }): PricesInUse;
+export declare function pricesOverride(args?: { prices?: string }): PricesInUse;
 
 /** Replaces the whole catalog by a newer file's text, for this process; none to go back to the built-in one. */
-export declare function pricesReplace(args: { catalog?: string }): PricesInUse;
+export declare function pricesReplace(args?: { catalog?: string }): PricesInUse;
 
 /** Tells how another catalog file's text differs from the one in use. */
 export declare function pricesDiff(args: { catalog: string }): PricesChanged;
