@@ -12,7 +12,7 @@ TARGET := $(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed 
 
 RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f) Cargo.toml Cargo.lock
 
-.PHONY: help demo test test-rust test-python test-node test-cli test-consumers lint types bench pack clean
+.PHONY: help demo test test-rust test-python test-node test-cli test-consumers lint types bench bench-count pack clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,9 @@ types: ## regenerate the types of TypeScript and Python
 
 bench: ## measure against the peers (installs them into bench/; takes a while)
 	bash bench/run.sh
+
+bench-count: ## compare counting alone with its peers
+	bash bench/count/run.sh
 
 pack: target/.pack ## build the wheel and the npm tarballs into dist/
 
