@@ -18,9 +18,9 @@ use crate::store::queue::{Batch, MAX_BATCH, Queue};
 use crate::store::read::Reader;
 use crate::store::row::{CALL_COLUMNS, Prepared, call};
 use crate::store::schema::{self, Place};
+use crate::store::sqlite;
 use crate::store::ticket::Ticket;
 use crate::store::writer::Writer;
-use crate::store::{io, sqlite};
 
 /// What "recorded" promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -618,24 +618,12 @@ impl Ledger {
     ///
     /// [`ErrorCode::InvalidArgument`] when there is a file already, [`ErrorCode::Unavailable`] when it can't be written.
     pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        if path.symlink_metadata().is_ok() {
-            return Err(Error::invalid(format!("{} is there already", path.display())));
-        }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let part = path.with_file_name(name);
-        let _ = std::fs::remove_file(&part);
-        files::private().write(true).create_new(true).open(&part).map_err(|error| io("create", &part, &error))?;
-        let text = part.to_str().ok_or_else(|| Error::invalid("expected a path that is valid Unicode"))?;
-        let copied = self.inner().and_then(Inner::connect).and_then(|db| {
-            db.execute("VACUUM INTO ?1", [text]).map_err(sqlite)?;
-            // Not before the copy has reached the disk does it get its name.
-            std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(|error| io("write", &part, &error))?;
-            // A hard link, unlike a renaming, never replaces a file that came meanwhile.
-            std::fs::hard_link(&part, path).map_err(|error| io("create", path, &error))
-        });
-        let _ = std::fs::remove_file(&part);
-        copied
+        files::whole_or_not_at_all(path.as_ref(), |part| {
+            let text = part.to_str().ok_or_else(|| Error::invalid("expected a path that is valid Unicode"))?;
+            // SQLite fills an empty file that is there, so the copy is never readable by others.
+            files::create(part)?;
+            self.inner().and_then(Inner::connect)?.execute("VACUUM INTO ?1", [text]).map_err(sqlite)?;
+            Ok(())
+        })
     }
 }

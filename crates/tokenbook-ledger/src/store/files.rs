@@ -91,6 +91,31 @@ pub(crate) fn private() -> OpenOptions {
     OpenOptions::new()
 }
 
+/// Creates a file that only its owner may read.
+pub(crate) fn create(path: &Path) -> Result<File> {
+    private().write(true).create_new(true).open(path).map_err(|error| io("create", path, &error))
+}
+
+/// Has a file written beside `path` and gives it that name once it has reached the disk; an existing file is refused.
+pub(crate) fn whole_or_not_at_all<T>(path: &Path, write: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Error::invalid(format!("{} is there already", path.display())));
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    // What a process that was killed half-way left behind.
+    let _ = fs::remove_file(&part);
+    let done = write(&part).and_then(|done| {
+        File::open(&part).and_then(|file| file.sync_all()).map_err(|error| io("write", &part, &error))?;
+        // A hard link, unlike a renaming, never replaces a file that came meanwhile.
+        fs::hard_link(&part, path).map_err(|error| io("create", path, &error))?;
+        Ok(done)
+    });
+    let _ = fs::remove_file(&part);
+    done
+}
+
 /// Refuses file systems whose locks or shared memory don't reach all their users.
 #[cfg(target_os = "linux")]
 fn refuse_network(path: &Path) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Exports to files that are whole or not there, and imports from files.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tokenbook::{Error, Result};
+use tokenbook::Result;
 
 use super::{ExportQuery, Imported};
 use crate::ledger::Ledger;
@@ -38,8 +38,8 @@ impl Ledger {
     /// [`ErrorCode::InvalidArgument`](tokenbook::ErrorCode::InvalidArgument) when there is a file already,
     /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when it can't be written.
     pub fn export_file(&self, path: &Path, format: Format, query: &ExportQuery) -> Result<u64> {
-        whole_or_not_at_all(path, |part| {
-            let mut file = BufWriter::with_capacity(1 << 18, part);
+        files::whole_or_not_at_all(path, |part| {
+            let mut file = BufWriter::with_capacity(1 << 18, files::create(part)?);
             let count = match format {
                 Format::Jsonl => self.export_jsonl(&mut file, query)?,
                 Format::Csv => self.export_csv(&mut file, query)?,
@@ -64,32 +64,6 @@ impl Ledger {
     }
 }
 
-/// Writes a file beside `path` and gives it that name once it has reached the disk.
-fn whole_or_not_at_all<T>(path: &Path, write: impl FnOnce(&File) -> Result<T>) -> Result<T> {
-    if path.symlink_metadata().is_ok() {
-        return Err(Error::invalid(format!("{} is there already", path.display())));
-    }
-    let part = beside(path);
-    // What a process that was killed half-way left behind.
-    let _ = fs::remove_file(&part);
-    let file =
-        files::private().write(true).create_new(true).open(&part).map_err(|error| io("create", &part, &error))?;
-    let done = write(&file).and_then(|done| {
-        file.sync_all().map_err(|error| io("write", &part, &error))?;
-        // A hard link, unlike a renaming, never replaces a file that came meanwhile.
-        fs::hard_link(&part, path).map_err(|error| io("create", path, &error))?;
-        Ok(done)
-    });
-    let _ = fs::remove_file(&part);
-    done
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +84,7 @@ mod tests {
             assert_eq!(copy.import_file(&path, format).expect("imports").recorded, 1);
             assert_eq!(copy.import_file(&path, format).expect("imports").duplicates, 1);
         }
-        let left = fs::read_dir(folder.path()).expect("readable").count();
+        let left = std::fs::read_dir(folder.path()).expect("readable").count();
         assert_eq!(left, 2, "a part was left behind");
     }
 }
