@@ -44,8 +44,8 @@ lint: target/.python target/.node-tools ## check form, lints, types and that gen
 	cargo xtask layers
 	cargo xtask version --check
 	cargo xtask types --check
-	$(BIN)/ruff format --check python tests/python tests/demo
-	$(BIN)/ruff check python tests/python tests/demo
+	$(BIN)/ruff format --check python tests/python tests/demo tests/cli
+	$(BIN)/ruff check python tests/python tests/demo tests/cli
 	$(BIN)/mypy
 	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
 
