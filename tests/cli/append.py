@@ -1,4 +1,4 @@
-"""Appends calls to a ledger for some seconds and prints how many were acknowledged: ``append.py LEDGER NAME SECONDS``."""
+"""Appends calls to a ledger for some seconds and prints how many were acknowledged."""
 
 import sys
 import time
