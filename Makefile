@@ -30,7 +30,7 @@ test-python: target/.python ## run the Python suites and check the stub against 
 	$(BIN)/python -m mypy.stubtest tokenbook._tokenbook
 
 test-node: target/.node ## run the Node suites
-	node --test tests/node/*.test.mjs tests/node/*.test.cjs
+	node --test tests/node/*.test.mjs
 
 test-cli: target/.cli ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
