@@ -32,8 +32,9 @@ test-python: target/.python ## run the Python suites and check the stub against 
 test-node: target/.node ## run the Node suites
 	node --test tests/node/*.test.mjs
 
-test-cli: target/.cli ## run the vectors and the promises of the README through the built command line
+test-cli: target/.cli target/.python target/.node ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
+	PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh >/dev/null
 
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs

@@ -130,7 +130,7 @@ fn count_parts(arguments: &Arguments, count: &Count, body: &str) -> Outcome {
         })?,
     };
     let answer =
-        ask("count_request", &object([("api", json!(api)), ("body", request), ("model", json!(count.model))]))?;
+        ask("count_request", &object([("api", json!(api)), ("body", json!(body)), ("model", json!(count.model))]))?;
     if arguments.json {
         println!("{answer}");
         return Ok(());

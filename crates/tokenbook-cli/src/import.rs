@@ -3,17 +3,22 @@
 //! A line that can't be recorded is reported with its number and the rest goes on; calls already there are counted, not
 //! recorded twice.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Map, Value, json};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use tokenbook_wire::{Book, Error, ErrorCode};
 
 use crate::arguments::{Arguments, Import, ImportKind};
 use crate::failure::Failure;
 use crate::place;
+
+/// A line's fields as they are written: the order inside a request is part of what is counted.
+type Fields = BTreeMap<String, Box<RawValue>>;
 
 /// Lines that are recorded in one durable step.
 const BATCH: usize = 1_000;
@@ -35,15 +40,15 @@ pub(crate) fn run(arguments: &Arguments, from: &Import) -> Result<(), Failure> {
     }
     let (reader, progress) = open(&from.file)?;
     let mut tally = Tally::default();
-    let mut batch: Vec<(u64, Value)> = Vec::new();
+    let mut batch: Vec<(u64, Fields)> = Vec::new();
     for (number, line) in (1_u64..).zip(reader.lines()) {
         let line = line.map_err(|error| Failure::io(format!("{}:{number}", from.file.display()), &error))?;
         if line.trim().is_empty() {
             continue;
         }
-        match serde_json::from_str::<Map<String, Value>>(&line) {
+        match serde_json::from_str::<Fields>(&line) {
             Ok(object) => {
-                batch.push((number, Value::Object(prepared(object, from))));
+                batch.push((number, prepared(object, from)));
             }
             Err(error) => refuse(&progress, &mut tally, number, &error.to_string()),
         }
@@ -102,22 +107,22 @@ fn open(file: &Path) -> Result<(Box<dyn BufRead>, ProgressBar), Failure> {
 }
 
 /// A line as the arguments of the operation that records it.
-fn prepared(mut line: Map<String, Value>, from: &Import) -> Map<String, Value> {
+fn prepared(mut line: Fields, from: &Import) -> Fields {
     if from.kind == ImportKind::Exchanges {
-        let mut args = Map::new();
+        let mut args = Fields::new();
         for (name, target) in [("api", "api"), ("provider", "provider"), ("model", "model"), ("request", "request")] {
-            if let Some(value) = line.remove(name).filter(|value| !value.is_null()) {
+            if let Some(value) = line.remove(name).filter(|value| value.get() != "null") {
                 args.insert(target.to_owned(), value);
             }
         }
         match line.remove("response") {
-            Some(events @ Value::Array(_)) => args.insert("events".to_owned(), events),
+            Some(events) if events.get().starts_with('[') => args.insert("events".to_owned(), events),
             Some(body) => args.insert("body".to_owned(), body),
             None => None,
         };
         // Recordings carry all sorts of dates; one that is no instant is left out.
         if let Some(at) = line.remove("recorded").and_then(|at| instant(&at)) {
-            args.insert("at".to_owned(), at.into());
+            args.insert("at".to_owned(), text(&at));
         }
         if let Some(id) = line.remove("id") {
             args.insert("fallback_id".to_owned(), id);
@@ -125,14 +130,23 @@ fn prepared(mut line: Map<String, Value>, from: &Import) -> Map<String, Value> {
         line = args;
     }
     if let Some(agent) = &from.agent {
-        line.entry("agent").or_insert_with(|| agent.clone().into());
+        line.entry("agent".to_owned()).or_insert_with(|| text(agent));
     }
     line
 }
 
+/// A text as a JSON value.
+fn text(text: &str) -> Box<RawValue> {
+    to_raw_value(text).expect("a text is JSON")
+}
+
+fn written(args: &BTreeMap<&str, Vec<Fields>>) -> Result<String, Failure> {
+    serde_json::to_string(args).map_err(|error| Error::new(ErrorCode::Internal, error.to_string()).into())
+}
+
 /// An instant as RFC 3339, from text of that form or seconds since 1970.
-fn instant(value: &Value) -> Option<String> {
-    match value {
+fn instant(value: &RawValue) -> Option<String> {
+    match &serde_json::from_str(value.get()).ok()? {
         Value::String(text) if text.contains('T') => Some(text.clone()),
         Value::Number(seconds) => {
             let ms = seconds.as_i64()?.checked_mul(1_000)?;
@@ -145,11 +159,11 @@ fn instant(value: &Value) -> Option<String> {
 fn flush(
     book: &Book,
     from: &Import,
-    batch: &mut Vec<(u64, Value)>,
+    batch: &mut Vec<(u64, Fields)>,
     tally: &mut Tally,
     progress: &ProgressBar,
 ) -> Result<(), Failure> {
-    let (numbers, lines): (Vec<u64>, Vec<Value>) = batch.drain(..).unzip();
+    let (numbers, lines): (Vec<u64>, Vec<Fields>) = batch.drain(..).unzip();
     if lines.is_empty() {
         return Ok(());
     }
@@ -157,7 +171,7 @@ fn flush(
         ImportKind::Calls | ImportKind::Csv => ("record_batch", "calls"),
         ImportKind::Responses | ImportKind::Exchanges => ("record_responses", "responses"),
     };
-    let answer: Value = serde_json::from_str(&book.call(op, &json!({ field: lines }).to_string())?)
+    let answer: Value = serde_json::from_str(&book.call(op, &written(&BTreeMap::from([(field, lines)]))?)?)
         .map_err(|error| Failure::from(Error::new(ErrorCode::Internal, error.to_string())))?;
     for (number, result) in numbers.into_iter().zip(answer["results"].as_array().into_iter().flatten()) {
         match result["status"].as_str() {
