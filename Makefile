@@ -29,7 +29,7 @@ test-python: target/.python ## run the Python suites and check the stub against 
 	$(BIN)/python -m pytest
 	$(BIN)/python -m mypy.stubtest tokenbook._tokenbook
 
-test-node: target/.node ## run the Node suites
+test-node: target/.node target/.node-tools ## run the Node suites
 	node --test tests/node/*.test.mjs
 
 test-cli: target/.cli target/.python target/.node ## run the vectors and the promises of the README through the built command line
