@@ -29,6 +29,7 @@ from ._operations import (
     version,
 )
 from ._stream import UsageStream
+from ._tables import Calls, Report
 from .errors import (
     BudgetExceededError,
     ConflictError,
@@ -42,11 +43,13 @@ from .errors import (
 
 __all__ = [
     "BudgetExceededError",
+    "Calls",
     "ConflictError",
     "CorruptDataError",
     "InvalidArgumentError",
     "Ledger",
     "NotFoundError",
+    "Report",
     "TokenbookError",
     "UnavailableError",
     "UnknownModelError",

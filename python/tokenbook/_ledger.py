@@ -11,6 +11,7 @@ from typing import Any
 from . import _tokenbook, _wire, types
 from ._decode import decode
 from ._operations import Body, Instant, _body
+from ._tables import PAGE, Calls, Report
 from .errors import from_fault
 
 
@@ -113,15 +114,22 @@ class Ledger:
         args = {"from": from_, "to": to, "limit": limit, "cursor": cursor, "filter": filters}
         return decode(types.Page, self._call("list", args))
 
-    def calls(self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any) -> Iterator[types.Call]:
-        """Goes through all recorded calls, newest first."""
-        cursor = None
-        while True:
-            page = self.list(from_=from_, to=to, cursor=cursor, limit=1000, **filters)
-            yield from page.calls
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+    def calls(self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any) -> Calls:
+        """All recorded calls, newest first: to go through, or as a table (``.to_polars()``, ``.to_pandas()``,
+        ``.to_arrow()``). They are read as they are asked for."""
+
+        def pages() -> Iterator[list[dict[str, Any]]]:
+            cursor = None
+            while True:
+                args = {"from": from_, "to": to, "cursor": cursor, "limit": PAGE, "filter": filters}
+                page = self._call("list", args)
+                if page["calls"]:
+                    yield page["calls"]
+                cursor = page.get("next_cursor")
+                if cursor is None:
+                    return
+
+        return Calls(pages)
 
     def report(
         self,
@@ -133,7 +141,7 @@ class Ledger:
         order: str | None = None,
         limit: int | None = None,
         **filters: Any,
-    ) -> types.Report:
+    ) -> Report:
         """Sums up calls by any dimensions: agent, action, model, provider, tool, session, tag, outcome, hour, day,
         week, month. The range is half-open; filters name values of dimensions, such as ``agent="editor"``."""
         args = {
@@ -145,7 +153,7 @@ class Ledger:
             "limit": limit,
             "filter": filters,
         }
-        return decode(types.Report, self._call("report", args))
+        return decode(Report, self._call("report", args))
 
     def verify(self) -> types.Verification:
         """Checks that nothing was lost or changed: the file, every record, and every sum."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 
+import polars
 import tokenbook
 from tokenbook import types
 
@@ -31,7 +32,7 @@ batch: types.BatchCost = tokenbook.cost_batch(models=["gpt-4o"], input_tokens=[1
 amounts: list[decimal.Decimal | None] = batch.totals_usd
 
 found: types.PricesFound = tokenbook.prices_search("sonnet")
-shown: types.PricesShown = tokenbook.prices_show("gpt-4o")
+prices: types.PricesShown = tokenbook.prices_show("gpt-4o")
 in_use: types.PricesInUse = tokenbook.prices_override(None)
 replaced: types.PricesInUse = tokenbook.prices_replace(None)
 changed: types.PricesChanged = tokenbook.prices_diff("{}")
@@ -50,7 +51,13 @@ with tokenbook.Ledger("ledger.db", durability="process", time_zone="Europe/Berli
     call: types.Call = book.get("id")
     page: types.Page = book.list(limit=5)
     all_calls: list[types.Call] = list(book.calls())
+    calls: tokenbook.Calls = book.calls(agent="editor")
+    frame: polars.DataFrame = calls.to_polars()
+    calls.to_pandas()
+    calls.to_arrow()
     report: types.Report = book.report(group_by=["agent", "day"], time_zone="UTC")
+    shown: tokenbook.Report = book.report()
+    shown.plot("calls")
     verified: types.Verification = book.verify()
     pruned: types.Pruned = book.prune(before="2026-01-01T00:00:00Z")
     book.snapshot("copy.db")
