@@ -43,7 +43,7 @@ pub struct Filter {
 }
 
 /// Reads `"a"` like `["a"]`, and `null` as nothing.
-fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected a value or a list of values")]
     enum OneOrMany<T> {

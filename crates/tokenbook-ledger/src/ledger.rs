@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use tokenbook::{Error, ErrorCode, Result, Timestamp};
+use tokenbook::{Count, Error, ErrorCode, Result, Timestamp};
 
+use crate::budget::Desk;
 use crate::calendar::Calendar;
 use crate::record::Call;
 use crate::store::files::{self, Paths, open_beside};
@@ -156,7 +157,8 @@ pub(crate) struct Inner {
     pub(crate) paths: Option<Paths>,
     memory: Option<Arc<RwLock<()>>>,
     pub(crate) time_zone: String,
-    queue: Arc<Queue>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) budgets: Desk,
     thread: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Reader>>,
     /// The same ledger, opened anew in a process that was forked off.
@@ -219,8 +221,18 @@ impl Ledger {
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Unavailable`] when the ledger is
     /// closed.
     pub fn submit(&self, call: Call) -> Result<Receipt> {
+        self.submit_with(call, None)
+    }
+
+    /// As [`Ledger::submit`], and lets the call's hold go in the same step.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::submit`].
+    pub fn submit_with(&self, call: Call, hold_id: Option<Count>) -> Result<Receipt> {
         let inner = self.inner()?;
-        let prepared = Prepared::new(call)?;
+        let mut prepared = Prepared::new(call)?;
+        prepared.hold = hold_id.map(|id| i64::try_from(id.get()).unwrap_or(i64::MAX));
         let (batch, at) = inner.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
         Ok(Receipt { batch, at })
     }
@@ -459,7 +471,9 @@ impl Inner {
             let time_zone = schema::migrate(&mut db, &place, wanted.as_ref().map(Calendar::name))?;
             (db, time_zone)
         };
-        let writer = Writer::new(db, Calendar::new(&time_zone)?, ticket, paths.clone(), memory.clone())?;
+        let mut writer = Writer::new(db, Calendar::new(&time_zone)?, ticket, paths.clone(), memory.clone())?;
+        writer.may_skip_sync = options.durability == Durability::Full && options.journal == Journal::Wal;
+        let budgets = Desk::new(paths.as_ref().map(|paths| paths.budgets.clone()));
         let queue = Arc::new(Queue::default());
         let thread = {
             let queue = Arc::clone(&queue);
@@ -479,6 +493,7 @@ impl Inner {
             memory,
             time_zone,
             queue,
+            budgets,
             thread: Some(thread),
             readers: Mutex::default(),
             forked: OnceLock::new(),

@@ -1,6 +1,7 @@
 //! A durable, exact ledger of LLM calls: records, rollups, reports. The only crate that touches a disk.
 #![forbid(unsafe_code)]
 
+mod budget;
 mod calendar;
 mod csv;
 mod digest;
@@ -17,6 +18,9 @@ mod sums;
 mod transfer;
 mod verify;
 
+pub use budget::{
+    Budget, BudgetState, BudgetStatus, BudgetWarning, Extension, Hold, Mode, Period, ReserveQuery, Scope,
+};
 pub use filter::Filter;
 pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status};
 pub use list::{ListQuery, MAX_PAGE, Page};

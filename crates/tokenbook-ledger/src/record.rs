@@ -324,7 +324,7 @@ impl Call {
     }
 }
 
-fn name(field: &str, value: &str) -> Result<()> {
+pub(crate) fn name(field: &str, value: &str) -> Result<()> {
     if value.is_empty() {
         return Err(Error::invalid(format!("{field}: expected a name, got an empty one (leave it out instead)")));
     }
@@ -345,7 +345,7 @@ fn short(field: &str, value: &str, max: usize) -> Result<()> {
     Ok(())
 }
 
-fn few(field: &str, count: usize, max: usize) -> Result<()> {
+pub(crate) fn few(field: &str, count: usize, max: usize) -> Result<()> {
     if count > max {
         return Err(Error::invalid(format!("{field}: expected at most {max} entries, got {count}")));
     }

@@ -1,6 +1,6 @@
 //! Where tokens and money went: sums by any grouping, exact, from rollups wherever they reach.
 
-mod gather;
+pub(crate) mod gather;
 mod rows;
 
 use serde::{Deserialize, Serialize};

@@ -20,6 +20,8 @@ pub(crate) struct Paths {
     pub(crate) ticket: PathBuf,
     /// What readers hold while they read.
     pub(crate) readers: PathBuf,
+    /// What grows with each change of a budget.
+    pub(crate) budgets: PathBuf,
 }
 
 /// Checks a ledger's path and creates an empty file there if there is none.
@@ -43,8 +45,13 @@ pub(crate) fn prepare(path: &Path, any_file_system: bool) -> Result<Paths> {
         name.push(suffix);
         folder.join(name)
     };
-    let paths =
-        Paths { wal: beside("-wal"), ticket: beside("-lock"), readers: beside("-readers"), database: database.clone() };
+    let paths = Paths {
+        wal: beside("-wal"),
+        ticket: beside("-lock"),
+        readers: beside("-readers"),
+        budgets: beside("-budgets"),
+        database: database.clone(),
+    };
     match fs::symlink_metadata(&database) {
         Ok(found) if found.file_type().is_symlink() => {
             return Err(Error::invalid(format!("{} is a symbolic link; open what it points to", database.display())));

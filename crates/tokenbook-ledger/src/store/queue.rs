@@ -120,18 +120,7 @@ impl Queue {
 
     /// Waits until all that was put in before is written, and takes what became of the queued calls.
     pub(crate) fn flush(&self) -> Flushed {
-        let mut state = self.lock();
-        let batch = if state.items.is_empty() {
-            state.in_flight.clone()
-        } else {
-            state.target = 0;
-            Some(Arc::clone(&state.open))
-        };
-        drop(state);
-        if let Some(batch) = batch {
-            self.work.notify_one();
-            batch.wait();
-        }
+        self.settle();
         std::mem::take(&mut self.lock().flushed)
     }
 
@@ -154,6 +143,39 @@ impl Queue {
         receive.recv().unwrap_or_else(|_| {
             Err(Error::new(ErrorCode::Internal, "the ledger's writer failed; the next call may work"))
         })
+    }
+
+    /// Hands the writer a job and doesn't wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`] when the ledger is closed.
+    pub(crate) fn post(&self, job: Job) -> Result<()> {
+        {
+            let mut state = self.lock();
+            if state.closing || state.gone {
+                return Err(Error::new(ErrorCode::Unavailable, "the ledger is closed"));
+            }
+            state.jobs.push_back(job);
+        }
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Waits until all that was put in before is written, and leaves what became of it for the next flush.
+    pub(crate) fn settle(&self) {
+        let mut state = self.lock();
+        let batch = if state.items.is_empty() {
+            state.in_flight.clone()
+        } else {
+            state.target = 0;
+            Some(Arc::clone(&state.open))
+        };
+        drop(state);
+        if let Some(batch) = batch {
+            self.work.notify_one();
+            batch.wait();
+        }
     }
 
     /// Lets no more in; the writer ends once all is written.

@@ -26,6 +26,8 @@ const USAGE_KNOWN: i64 = 1 << 7;
 pub(crate) struct Prepared {
     pub(crate) call: Call,
     pub(crate) digest: Digest,
+    /// The hold to let go with it; no part of the record.
+    pub(crate) hold: Option<i64>,
     price: Option<String>,
     rest: Option<String>,
 }
@@ -65,7 +67,7 @@ impl Prepared {
         let rest = Rest::of(&call);
         let rest = (rest != Rest::default())
             .then(|| serde_json::to_string(&rest).expect("names and numbers are written as they are"));
-        Ok(Self { call, digest, price, rest })
+        Ok(Self { call, digest, hold: None, price, rest })
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -10,7 +10,7 @@ use crate::ledger::{Durability, Journal};
 use crate::store::sqlite;
 
 /// The newest schema that this version knows.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// "tknb": tells a ledger from any other database.
 const APPLICATION_ID: i64 = 0x746b_6e62;
@@ -108,6 +108,12 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
         step.pragma_update(None, "user_version", 1).map_err(sqlite)?;
         step.commit().map_err(sqlite)?;
     }
+    if version < 2 {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+        step.execute_batch(STEP_2).map_err(sqlite)?;
+        step.pragma_update(None, "user_version", 2).map_err(sqlite)?;
+        step.commit().map_err(sqlite)?;
+    }
     let stored: String =
         connection.query_row("SELECT value FROM meta WHERE key = 'time_zone'", [], |row| row.get(0)).map_err(sqlite)?;
     match time_zone {
@@ -197,6 +203,27 @@ FROM call c JOIN combo k ON k.id = c.combo
   LEFT JOIN name exactness ON exactness.id = c.exactness;
 ";
 
+/// Budgets count in their own unit, as text, since a sum may be beyond 64 bits; `control` says when they have changed.
+const STEP_2: &str = "
+CREATE TABLE control (one INTEGER PRIMARY KEY CHECK (one = 1), budgets INTEGER NOT NULL) STRICT;
+INSERT INTO control (one, budgets) VALUES (1, 0);
+CREATE TABLE budget (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, rule TEXT NOT NULL
+) STRICT;
+CREATE TABLE budget_sum (
+  budget INTEGER NOT NULL, bucket INTEGER NOT NULL, spent TEXT NOT NULL, held TEXT NOT NULL, uncounted INTEGER NOT NULL,
+  PRIMARY KEY (budget, bucket)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE hold (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX hold_expires_at ON hold (expires_at);
+CREATE TABLE hold_line (
+  hold INTEGER NOT NULL, budget INTEGER NOT NULL, bucket INTEGER NOT NULL, amount TEXT NOT NULL,
+  PRIMARY KEY (hold, budget)
+) STRICT, WITHOUT ROWID;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +247,7 @@ mod tests {
         let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
         connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
         let newer = open(&place).expect_err("refused");
-        assert!(newer.message().contains("newer tokenbook (schema 2"), "{newer}");
+        assert!(newer.message().contains("newer tokenbook (schema 3"), "{newer}");
         connection.execute_batch("PRAGMA user_version=0; PRAGMA application_id=7;").expect("set");
         assert!(open(&place).expect_err("refused").message().contains("no tokenbook ledger"));
     }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use tokenbook::{Error, ErrorCode, Result};
 
+use crate::budget::{Context, Counters};
 use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
 use crate::hash::FastMap;
@@ -120,6 +121,9 @@ pub(crate) struct Writer {
     scratch: Scratch,
     tail: Tail,
     log_pages: Arc<AtomicI32>,
+    counters: Counters,
+    /// Whether a transaction that nobody outside relies on may skip waiting for the disk.
+    pub(crate) may_skip_sync: bool,
 }
 
 /// Spreads an id and its provider over 64 bits (FNV-1a); equal keys are told apart by reading the calls.
@@ -159,6 +163,8 @@ impl Writer {
             scratch: Scratch::default(),
             tail: Tail::default(),
             log_pages,
+            counters: Counters::default(),
+            may_skip_sync: false,
         })
     }
 
@@ -213,12 +219,22 @@ impl Writer {
         if !self.db.is_autocommit() {
             let _ = self.db.execute_batch("ROLLBACK");
         }
+        if self.may_skip_sync {
+            let _ = self.db.execute_batch("PRAGMA synchronous=FULL");
+        }
         self.forget();
     }
 
     fn forget(&mut self) {
         self.interner.forget();
         self.tail.forget();
+        self.counters.forget();
+    }
+
+    /// The budgets' counters, and what they work with.
+    pub(crate) fn counting(&mut self, head: &HeadRow) -> (&mut Counters, Context<'_>) {
+        let Self { db, names, calendar, counters, .. } = self;
+        (counters, Context { db, names, head: *head, days: calendar })
     }
 
     /// Writes calls in one transaction; the ticket comes back with the results.
@@ -229,12 +245,30 @@ impl Writer {
     ) -> Result<(Vec<Result<Recorded>>, Option<Held>)> {
         self.transact(|writer, head| {
             let mut results = Vec::with_capacity(count);
+            writer.counters.refresh(&writer.db)?;
             writer.insert_all(head, calls, &mut results)?;
+            let (counters, mut context) = writer.counting(head);
+            counters.write(&mut context)?;
             if head.seq - head.folded >= FOLD_EVERY {
                 writer.fold(head)?;
             }
             Ok(results)
         })
+    }
+
+    /// As [`Writer::transact`], but without waiting for the disk: for what ends with the machine anyway.
+    pub(crate) fn transact_lightly<T>(&mut self, work: impl FnOnce(&mut Self, &mut HeadRow) -> Result<T>) -> Result<T> {
+        if self.may_skip_sync {
+            self.db.execute_batch("PRAGMA synchronous=NORMAL").map_err(sqlite)?;
+        }
+        let done = self.transact(work);
+        if self.may_skip_sync {
+            self.db.execute_batch("PRAGMA synchronous=FULL").map_err(sqlite)?;
+        }
+        let (result, held) = done?;
+        self.checkpoint_if_due();
+        drop(held);
+        Ok(result)
     }
 
     /// Runs `work` in one transaction under the ticket.
@@ -328,7 +362,7 @@ impl Writer {
         calls: impl Iterator<Item = &'a Prepared>,
         results: &mut Vec<Result<Recorded>>,
     ) -> Result<()> {
-        let Self { db, interner, scratch, tail, calendar, names, .. } = self;
+        let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
         let mut inserter = Inserter::new(db, scratch)?;
         let mut search = Search {
@@ -342,6 +376,7 @@ impl Writer {
             let key = key(provider, id);
             if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
                 results.push(if same {
+                    counters.release_with(prepared.hold);
                     Ok(Recorded { id: id.to_owned(), status: Status::Duplicate })
                 } else {
                     Err(conflict(db, names, seq, prepared)?)
@@ -358,6 +393,8 @@ impl Writer {
             inserter.insert(interner, head.seq, provider, prepared, &mut facts)?;
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
+            counters.add(&prepared.call)?;
+            counters.release_with(prepared.hold);
             results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
         }
         Ok(())
