@@ -87,7 +87,7 @@ target/.cli: $(RUST)
 	cargo build --release --locked --package tokenbook-cli
 	@touch $@
 
-target/.pack: target/.node $(wildcard node/*.*js node/*.*ts node/package.json python/tokenbook/*.py*) pyproject.toml
+target/.pack: target/.node $(shell find node/src -type f) $(wildcard node/*.*js node/*.*ts node/package.json python/tokenbook/*.py*) pyproject.toml
 	@mkdir -p dist
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	rm -rf dist/*

@@ -1,0 +1,17 @@
+// The same module for ESM: one instance, whichever way it is loaded.
+import usageLog from './usage-log.cjs';
+
+export const {
+  camelCaseUsage,
+  contradictions,
+  formatUsage,
+  headroom,
+  isTruncated,
+  logUsage,
+  phaseTokens,
+  tokenUsage,
+  tokenUsageMetadata,
+  usageWarnings,
+  utilizationPercent,
+  warningLevel,
+} = usageLog;
