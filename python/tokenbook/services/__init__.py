@@ -1,0 +1,1 @@
+"""Drop-ins for services that kept their own count of tokens."""
