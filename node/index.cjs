@@ -134,6 +134,65 @@ class UsageStream {
   }
 }
 
+/** One call, from before it is sent until it is recorded. */
+class Meter {
+  #native;
+
+  constructor(made) {
+    this.#native = made;
+  }
+
+  #run(work) {
+    try {
+      return work();
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  /** Takes the next bytes of the stream, cut anywhere. */
+  push(chunk) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#run(() => this.#native.push(bytes));
+  }
+
+  /** Takes the next event of the stream, already decoded. */
+  pushEvent(event) {
+    const text = stringify(event);
+    this.#run(() => this.#native.pushEvent(text));
+  }
+
+  /** What is known so far. */
+  progress() {
+    return this.#run(() => JSON.parse(this.#native.progress()));
+  }
+
+  /** Puts the call's worst case aside in the budgets that it falls under. */
+  async reserve() {
+    try {
+      return JSON.parse(await this.#native.reserve());
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  /** Ends the call and records it. */
+  async finish(args = {}) {
+    const text = stringify(args);
+    try {
+      return JSON.parse(await this.#native.finish(text));
+    } catch (error) {
+      throw fromFault(error);
+    }
+  }
+
+  /** Ends the call and records it before returning, for the end of a process. */
+  finishSync(args = {}) {
+    const text = stringify(args);
+    return this.#run(() => JSON.parse(this.#native.finishSync(text)));
+  }
+}
+
 /** A durable ledger of calls in one file. */
 class Ledger {
   #native;
@@ -166,6 +225,16 @@ class Ledger {
 
   recordResponse(args) {
     return this.#call('record_response', args);
+  }
+
+  /** Starts metering one call. */
+  meter(args) {
+    const text = stringify(args);
+    try {
+      return new Meter(native.Meter.open(this.#native, text));
+    } catch (error) {
+      throw fromFault(error);
+    }
   }
 
   get(id, args = {}) {

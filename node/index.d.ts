@@ -9,6 +9,8 @@ import type {
   Extraction,
   Group,
   ImportedFile,
+  MeterProgress,
+  Metered,
   Outcome,
   Page,
   PricesChanged,
@@ -22,6 +24,7 @@ import type {
   RecordedBatch,
   Report,
   RequestCount,
+  Reservation,
   Stats,
   TextCount,
   Usage,
@@ -190,6 +193,33 @@ export type ResponseInput = Omit<CallInput, 'model'> & {
   model?: string;
 };
 
+/** What is known of a call when it ends, beside the fields of a call that are known only then. */
+export type MeterEnd = Omit<CallInput, 'model'> & {
+  /** The whole response, where it was no stream. */
+  body?: Body;
+  /** The provider answered with an error: nothing is billed. */
+  refused?: boolean;
+};
+
+/** One call, from before it is sent until it is recorded. Made by `Ledger.meter`. */
+export interface Meter {
+  /** Takes the next bytes of the stream, cut anywhere; what can't be read is passed over. */
+  push(chunk: Uint8Array | string): void;
+  /** Takes the next event of the stream, already decoded; one that can't be read is passed over. */
+  pushEvent(event: unknown): void;
+  /** What is known so far. */
+  progress(): MeterProgress;
+  /**
+   * Puts the call's worst case aside in the budgets that it falls under.
+   * @throws {TokenbookError} `budget_exceeded` when a budget refuses it: the request must not be sent.
+   */
+  reserve(): Promise<Reservation>;
+  /** Ends the call and records it, once. A stream without its final usage is recorded as partial. */
+  finish(args?: MeterEnd): Promise<Metered>;
+  /** Ends the call and records it before returning, for the end of a process. */
+  finishSync(args?: MeterEnd): Metered;
+}
+
 /** Which calls: for each field that is given, those with that value or one of those values. */
 export interface Filter {
   agent?: string | readonly string[];
@@ -222,6 +252,8 @@ export declare class Ledger {
   recordBatch(calls: readonly CallInput[]): Promise<RecordedBatch>;
   /** Reads a provider's response, prices it and records the call. Neither request nor response is stored. */
   recordResponse(response: ResponseInput): Promise<Recorded>;
+  /** Starts metering one call: give what is known before it is sent. */
+  meter(call: Omit<ResponseInput, 'body' | 'events'>): Meter;
   /** Gives a recorded call. */
   get(id: string, args?: { provider?: string }): Promise<Call>;
   /** Lists recorded calls, newest first, a page at a time. */

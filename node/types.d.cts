@@ -196,8 +196,8 @@ export interface Encoded {
   tokens: Array<number>;
 }
 
-/** How a count was made. */
-export type Exactness = 'exact' | 'measured' | 'estimated' | 'lower_bound';
+/** How a count was made, from the surest way to the least sure. */
+export type Exactness = 'measured' | 'exact' | 'estimated' | 'lower_bound';
 
 /** What an export wrote. */
 export interface Exported {
@@ -420,6 +420,42 @@ export interface Measures {
   utilization?: number;
 }
 
+/** What is known of a call while it runs. */
+export interface MeterProgress {
+  /** How long the call has taken. */
+  duration_ms: number;
+  /** The events of the stream that came. */
+  events: number;
+  /** Whether the final usage has come. */
+  is_final: boolean;
+  /** How the output is known. */
+  output_exactness: Exactness;
+  /** The output, by the provider's word once it is final, else what was streamed so far. */
+  output_tokens: number;
+  /** The cost so far; absent where the model has no price or the input is unknown. */
+  cost_usd?: string;
+  /** How the input is known. */
+  input_exactness?: Exactness;
+  /** The input, by the provider's word once it came, else as counted; absent where neither is known. */
+  input_tokens?: number;
+  /** What the call will then cost. */
+  projected_cost_usd?: string;
+  /** What the output will come to: the mean of the answers of the same agent, action and model in this process that grew at least as long; absent until there are five. */
+  projected_output_tokens?: number;
+  /** How long the first output took. */
+  time_to_first_token_ms?: number;
+}
+
+/** What became of a call. */
+export interface Metered {
+  /** The call as it is recorded. */
+  call: Call;
+  /** The record's id. */
+  id: string;
+  /** Whether it was new or there already. */
+  status: Status;
+}
+
 /** A model at a provider with all its price rows, for people to look at. */
 export interface Model {
   /** The name that costs are shown under. */
@@ -611,6 +647,8 @@ export interface Progress {
   is_final: boolean;
   /** The characters of output that came: text, thinking, and arguments of tool calls. */
   output_chars: number;
+  /** The tokens of that output, where they are counted as they come. */
+  output_counted?: TextCount;
   /** The usage as last stated; `None` where nothing is known yet. */
   usage?: Usage;
 }
@@ -715,6 +753,12 @@ export interface RequestCount {
   parts: Array<Part>;
   /** Why it isn't exact. */
   reason?: string;
+}
+
+/** What a call has put aside before it is sent. */
+export interface Reservation {
+  /** In how many budgets. */
+  holds: number;
 }
 
 /** One group: what it is grouped by, and its sums. A group of calls without an agent, tag and so on has no such field. */

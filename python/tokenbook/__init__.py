@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ._count import count, count_batch, count_up_to, decode, encode, estimate
 from ._ledger import Ledger
+from ._meter import Meter
 from ._operations import (
     attribute,
     cost,
@@ -48,6 +49,7 @@ __all__ = [
     "CorruptDataError",
     "InvalidArgumentError",
     "Ledger",
+    "Meter",
     "NotFoundError",
     "Report",
     "TokenbookError",

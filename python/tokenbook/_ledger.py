@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _tokenbook, _wire, types
 from ._decode import decode
+from ._meter import Meter
 from ._operations import Body, Instant, _body
 from ._tables import PAGE, Calls, Report
 from .errors import from_fault
@@ -75,6 +76,17 @@ class Ledger:
     def record_batch(self, calls: Iterable[types.Call | Mapping[str, Any]]) -> types.RecordedBatch:
         """Records many calls in one durable step; the answer tells of each what became of it."""
         return decode(types.RecordedBatch, self._call("record_batch", {"calls": list(calls)}))
+
+    def meter(self, api: str, *, request: Body | None = None, **fields: Any) -> Meter:
+        """Starts metering one call: give what is known before it is sent.
+
+        ``request`` is the request's body as sent; ``fields`` are those of a call.
+        """
+        args = {**fields, "api": api, "request": None if request is None else _body(request)}
+        try:
+            return Meter(_tokenbook.Meter(self._native, _wire.dumps(args)))
+        except RuntimeError as fault:
+            raise from_fault(str(fault)) from None
 
     def record_response(
         self,

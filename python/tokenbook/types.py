@@ -31,6 +31,8 @@ __all__ = [
     "LineFailure",
     "Matched",
     "Measures",
+    "MeterProgress",
+    "Metered",
     "Model",
     "ModelName",
     "Outcome",
@@ -59,6 +61,7 @@ __all__ = [
     "RecordedOne",
     "Report",
     "RequestCount",
+    "Reservation",
     "Row",
     "Stats",
     "Status",
@@ -97,8 +100,8 @@ Api = Literal[
 Change = Literal["added", "removed", "changed"]
 """What another catalog does to a model."""
 
-Exactness = Literal["exact", "measured", "estimated", "lower_bound"]
-"""How a count was made."""
+Exactness = Literal["measured", "exact", "estimated", "lower_bound"]
+"""How a count was made, from the surest way to the least sure."""
 
 Group = Literal[
     "agent",
@@ -739,6 +742,59 @@ class Measures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeterProgress:
+    """What is known of a call while it runs."""
+
+    duration_ms: int
+    """How long the call has taken."""
+
+    events: int
+    """The events of the stream that came."""
+
+    is_final: bool
+    """Whether the final usage has come."""
+
+    output_exactness: Exactness
+    """How the output is known."""
+
+    output_tokens: int
+    """The output, by the provider's word once it is final, else what was streamed so far."""
+
+    cost_usd: decimal.Decimal | None = None
+    """The cost so far; absent where the model has no price or the input is unknown."""
+
+    input_exactness: Exactness | None = None
+    """How the input is known."""
+
+    input_tokens: int | None = None
+    """The input, by the provider's word once it came, else as counted; absent where neither is known."""
+
+    projected_cost_usd: decimal.Decimal | None = None
+    """What the call will then cost."""
+
+    projected_output_tokens: int | None = None
+    """What the output will come to: the mean of the answers of the same agent, action and model in this process that
+    grew at least as long; absent until there are five."""
+
+    time_to_first_token_ms: int | None = None
+    """How long the first output took."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metered:
+    """What became of a call."""
+
+    call: Call
+    """The call as it is recorded."""
+
+    id: str
+    """The record's id."""
+
+    status: Status
+    """Whether it was new or there already."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A model at a provider with all its price rows, for people to look at."""
 
@@ -998,6 +1054,9 @@ class Progress:
     output_chars: int
     """The characters of output that came: text, thinking, and arguments of tool calls."""
 
+    output_counted: TextCount | None = None
+    """The tokens of that output, where they are counted as they come."""
+
     usage: Usage | None = None
     """The usage as last stated; `None` where nothing is known yet."""
 
@@ -1136,6 +1195,14 @@ class RequestCount:
 
     reason: str | None = None
     """Why it isn't exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """What a call has put aside before it is sent."""
+
+    holds: int
+    """In how many budgets."""
 
 
 @dataclass(frozen=True, kw_only=True)

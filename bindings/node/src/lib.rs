@@ -99,6 +99,78 @@ impl UsageStream {
     }
 }
 
+/// One call, from before it is sent until it is recorded.
+#[napi]
+pub struct Meter(Arc<wire::Meter>);
+
+#[napi]
+impl Meter {
+    /// Starts metering a call on a ledger.
+    #[napi(factory, catch_unwind)]
+    pub fn open(book: &Ledger, args: String) -> Result<Self> {
+        wire::Meter::open(&book.0, &args).map(|meter| Self(Arc::new(meter))).map_err(throw)
+    }
+
+    /// Takes the next bytes of the stream, cut anywhere.
+    #[napi(catch_unwind)]
+    pub fn push(&self, chunk: Buffer) -> Result<()> {
+        self.0.push(&chunk).map_err(throw)
+    }
+
+    /// Takes the next event of the stream, already decoded, as JSON text.
+    #[napi(catch_unwind)]
+    pub fn push_event(&self, event: String) -> Result<()> {
+        self.0.push_event(&event).map_err(throw)
+    }
+
+    /// What is known so far.
+    #[napi(catch_unwind)]
+    pub fn progress(&self) -> Result<String> {
+        self.0.progress().map_err(throw)
+    }
+
+    /// Puts the call's worst case aside in the budgets that it falls under, off the event loop.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn reserve(&self) -> AsyncTask<MeterStep> {
+        AsyncTask::new(MeterStep { meter: Arc::clone(&self.0), end: None })
+    }
+
+    /// Ends the call and records it, off the event loop.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn finish(&self, args: String) -> AsyncTask<MeterStep> {
+        AsyncTask::new(MeterStep { meter: Arc::clone(&self.0), end: Some(args) })
+    }
+
+    /// Ends the call and records it before returning, for the end of a process.
+    #[napi(catch_unwind)]
+    pub fn finish_sync(&self, args: String) -> Result<String> {
+        self.0.finish(&args).map_err(throw)
+    }
+}
+
+/// A step of a meter on libuv's pool: its end, or else the reservation.
+pub struct MeterStep {
+    meter: Arc<wire::Meter>,
+    end: Option<String>,
+}
+
+impl Task for MeterStep {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        match &self.end {
+            Some(args) => self.meter.finish(args),
+            None => self.meter.reserve(),
+        }
+        .map_err(throw)
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> Result<Self::JsValue> {
+        Ok(output)
+    }
+}
+
 /// A batch count on libuv's pool.
 pub struct CountBatch {
     texts: Vec<String>,

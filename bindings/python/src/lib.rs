@@ -13,7 +13,7 @@ const DETACH_FROM_BYTES: usize = 32 * 1024;
 #[pymodule(name = "_tokenbook", gil_used = false)]
 mod tokenbook_python {
     #[pymodule_export]
-    use super::{Ledger, UsageStream, call, count, count_batch, count_up_to};
+    use super::{Ledger, Meter, UsageStream, call, count, count_batch, count_up_to};
 }
 
 /// Counts the tokens of a text.
@@ -95,6 +95,45 @@ impl UsageStream {
     /// Ends the stream and tells what it used.
     fn finish(&self) -> PyResult<String> {
         self.0.finish().map_err(raise)
+    }
+}
+
+/// One call, from before it is sent until it is recorded.
+#[pyclass(frozen)]
+struct Meter(wire::Meter);
+
+#[pymethods]
+impl Meter {
+    #[new]
+    fn open(py: Python<'_>, book: &Ledger, args: &Bound<'_, PyString>) -> PyResult<Self> {
+        let args = well_formed(args)?;
+        py.detach(|| wire::Meter::open(&book.0, &args)).map(Self).map_err(raise)
+    }
+
+    /// Takes the next bytes of the stream, cut anywhere.
+    fn push(&self, chunk: &[u8]) -> PyResult<()> {
+        self.0.push(chunk).map_err(raise)
+    }
+
+    /// Takes the next event of the stream, already decoded, as JSON text.
+    fn push_event(&self, event: &Bound<'_, PyString>) -> PyResult<()> {
+        self.0.push_event(&well_formed(event)?).map_err(raise)
+    }
+
+    /// What is known so far.
+    fn progress(&self) -> PyResult<String> {
+        self.0.progress().map_err(raise)
+    }
+
+    /// Puts the call's worst case aside in the budgets that it falls under.
+    fn reserve(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| self.0.reserve()).map_err(raise)
+    }
+
+    /// Ends the call and records it.
+    fn finish(&self, py: Python<'_>, args: &Bound<'_, PyString>) -> PyResult<String> {
+        let args = well_formed(args)?;
+        py.detach(|| self.0.finish(&args)).map_err(raise)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The handle of an open ledger.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use tokenbook::{Error, ErrorCode, Result};
@@ -10,10 +10,11 @@ use crate::{guard, ops, text};
 
 /// An open ledger, with JSON text for arguments and results.
 ///
-/// It may be used from any thread. Closing waits until all is durable.
+/// It may be used from any thread, and a clone is the same ledger. Closing waits until all is durable.
+#[derive(Clone)]
 pub struct Book {
     /// `None` once it is closed.
-    ledger: RwLock<Option<Ledger>>,
+    ledger: Arc<RwLock<Option<Ledger>>>,
 }
 
 /// The path of a ledger that is kept in memory.
@@ -37,7 +38,7 @@ impl Book {
                 Some(MEMORY) => Ledger::open_in_memory(&options)?,
                 Some(path) => Ledger::open(path, &options)?,
             };
-            Ok(Self { ledger: RwLock::new(Some(ledger)) })
+            Ok(Self { ledger: Arc::new(RwLock::new(Some(ledger))) })
         })
     }
 

@@ -1,13 +1,14 @@
 //! Every operation as JSON text in, JSON text out: what the language bindings and the command line share.
 //!
 //! Arguments are validated here and nowhere else, so that every language refuses the same input with the same words. No
-//! panic leaves this crate: [`call`], [`Book`] and [`UsageStream`] turn one into an error of code `internal`.
+//! panic leaves this crate: [`call`], [`Book`], [`Meter`] and [`UsageStream`] turn one into an error of code `internal`.
 #![forbid(unsafe_code)]
 
 mod book;
 mod clock;
 mod guard;
 mod hot;
+mod meter;
 mod ops;
 #[cfg(feature = "schema")]
 mod schema;
@@ -17,6 +18,7 @@ mod text;
 pub use book::Book;
 pub use guard::guard;
 pub use hot::{count, count_batch, count_up_to, count_up_to_number};
+pub use meter::Meter;
 pub use ops::{OPS, Op};
 #[cfg(feature = "schema")]
 pub use schema::schema;

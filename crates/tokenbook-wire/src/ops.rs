@@ -2,10 +2,10 @@
 #![expect(clippy::needless_pass_by_value, reason = "an operation owns its arguments")]
 
 mod count;
-mod extract;
+pub(crate) mod extract;
 mod ledger;
-mod price;
-mod record;
+pub(crate) mod price;
+pub(crate) mod record;
 mod request;
 
 use tokenbook::{Error, Result};

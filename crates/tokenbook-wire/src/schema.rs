@@ -11,6 +11,9 @@ pub fn schema() -> Map<String, Value> {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     ops::define(&mut generator);
     define::<tokenbook::extract::Progress>(&mut generator);
+    define::<crate::meter::MeterProgress>(&mut generator);
+    define::<crate::meter::Reservation>(&mut generator);
+    define::<crate::meter::Metered>(&mut generator);
     generator.take_definitions(true)
 }
 

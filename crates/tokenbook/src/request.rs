@@ -17,6 +17,7 @@ mod family;
 mod framing;
 mod google;
 mod json;
+mod live;
 mod media;
 mod model;
 mod openai;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, Sample};
 pub use facts::{RequestFacts, facts};
+pub use live::OutputCounter;
 pub use output::{TextCount, count_text, max_output_tokens};
 
 use crate::api::Api;
@@ -42,20 +44,32 @@ use family::Other;
 use json::Json;
 use model::{Claude, OpenAi};
 
-/// How a count was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a count was made, from the surest way to the least sure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Exactness {
-    /// By the provider's own tokenizer and framing.
-    Exact,
     /// The provider said so.
     Measured,
+    /// By the provider's own tokenizer and framing.
+    Exact,
     /// By fitted figures: the truth lies in the band in nine of ten requests and more.
     Estimated,
     /// The request has something whose size the provider alone knows; the reason says what.
     LowerBound,
+}
+
+impl Exactness {
+    /// The word in every language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Measured => "measured",
+            Self::Estimated => "estimated",
+            Self::LowerBound => "lower_bound",
+        }
+    }
 }
 
 /// What a part of a request is.

@@ -1,5 +1,6 @@
 //! Recording calls, as they are given or as a provider's response tells them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,8 @@ type Given = Map<String, Value>;
 
 /// A call of the ledger, and what of it was found out here instead of given.
 #[derive(Clone)]
-struct Made {
-    call: Call,
+pub(crate) struct Made {
+    pub(crate) call: Call,
     /// Its instant is that of the clock.
     is_clocked: bool,
     /// Its cost, and its tools' tokens, are computed.
@@ -30,8 +31,13 @@ struct Made {
 }
 
 impl Made {
+    /// A call of which nothing was found out here.
+    pub(crate) const fn as_given(call: Call) -> Self {
+        Self { call, is_clocked: false, is_computed: false }
+    }
+
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
-    fn record(self, ledger: &Ledger) -> Result<Recorded> {
+    pub(crate) fn record(self, ledger: &Ledger) -> Result<Recorded> {
         let again = self.clone();
         ledger.record(self.call).or_else(|error| again.settled(ledger, error))
     }
@@ -75,7 +81,7 @@ fn completed(mut given: Given) -> Result<Made> {
 }
 
 /// Prices a call by the model that answered, or else by the one that was asked for.
-fn cost_of(call: &Call, usage: &Usage, stated: Option<Usd>, catalog: &Catalog) -> Result<CallCost> {
+pub(crate) fn cost_of(call: &Call, usage: &Usage, stated: Option<Usd>, catalog: &Catalog) -> Result<CallCost> {
     let query = |model| PriceQuery {
         model,
         provider: call.provider.as_deref(),
@@ -212,75 +218,148 @@ pub(super) fn record_batch(book: &Book, args: RecordBatchArgs) -> Result<Recorde
 }
 
 /// A response, and what is known of its call beside it: the fields of a call, which go before what the response says.
-pub(super) type Response<'a> = BTreeMap<String, &'a RawValue>;
+pub(crate) type Response<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Takes a field out of a response's arguments.
-fn take<'a, T: Deserialize<'a>>(fields: &mut Response<'a>, name: &str) -> Result<Option<T>> {
+pub(crate) fn take<'a, T: Deserialize<'a>>(fields: &mut Response<'a>, name: &str) -> Result<Option<T>> {
     let value =
         fields.remove(name).map(|value| text::read::<Option<T>>(value.get()).map_err(|error| error.context(name)));
     Ok(value.transpose()?.flatten())
 }
 
-/// The calls that a response tells of: its own, and one for each call inside it that another model ran.
-fn told(mut fields: Response<'_>) -> Result<Vec<Made>> {
-    let api: Api = take(&mut fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
-    let request: Option<&RawValue> = take(&mut fields, "request")?;
-    let body: Option<&RawValue> = take(&mut fields, "body")?;
-    let events: Option<&RawValue> = take(&mut fields, "events")?;
-    let fallback_id: Option<String> = take(&mut fields, "fallback_id")?;
-    let model: Option<String> = take(&mut fields, "model")?;
-    let at: Option<Timestamp> = take(&mut fields, "at")?;
-    let extraction = extract::read(api, body, events)?;
-    let request = request.map(|request| json_text("request", request)).transpose()?;
-    let facts = request.as_deref().map(|request| facts(api, request.as_bytes()));
-    let facts: RequestFacts = facts.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
+/// What is known of a call before its response came: how it was asked, and what its caller says of it.
+pub(crate) struct Asked {
+    pub(crate) api: Api,
+    /// The request's body as JSON text.
+    pub(crate) request: Option<String>,
+    pub(crate) facts: RequestFacts,
+    /// The model that the caller names.
+    model: Option<String>,
+    fallback_id: Option<String>,
+    at: Option<Timestamp>,
+    /// The other fields of the call; they go before what the response says.
+    given: Given,
+}
 
-    let id = extraction.id.clone().or(fallback_id);
-    let at = at.or(extraction.created_at);
-    let is_clocked = at.is_none();
-    let at = at.map_or_else(clock::now, Ok)?;
-    let answered = extraction.model.clone();
-    let model = model.or(facts.model).or_else(|| answered.clone());
-    let model = model.ok_or_else(|| Error::invalid("the response names no model: give `model` or `request`"))?;
+impl Asked {
+    /// Takes what is known before a response out of its arguments.
+    pub(crate) fn read(fields: &mut Response<'_>) -> Result<Self> {
+        let api: Api = take(fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
+        let request: Option<&RawValue> = take(fields, "request")?;
+        let fallback_id = take(fields, "fallback_id")?;
+        let model = take(fields, "model")?;
+        let at = take(fields, "at")?;
+        let request = request.map(|request| json_text("request", request)).transpose()?;
+        let facts = request.as_deref().map(|request| facts(api, request.as_bytes()));
+        let facts = facts.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
+        let mut asked =
+            Self { api, request: request.map(Cow::into_owned), facts, model, fallback_id, at, given: Given::new() };
+        asked.tell(std::mem::take(fields))?;
+        Ok(asked)
+    }
 
-    let mut call = Call {
-        id,
-        answered_model: answered,
-        api: Some(api.name().to_owned()),
-        max_tokens: facts.max_tokens,
-        tools_offered: facts.tools_offered,
-        stop_reason: extraction.stop_reason.clone(),
-        stop_kind: extraction.stop_kind.map(|kind| kind.name().to_owned()),
-        truncated: extraction.truncated,
-        partial: extraction.partial,
-        tools_called: extraction.tools_called.clone(),
-        service_tier: extraction.service_tier.clone(),
-        region: extraction.region.clone(),
-        error_class: extraction.error.clone(),
-        outcome: if extraction.error.is_some() { Outcome::Error } else { Outcome::Success },
-        exactness: extraction.usage.as_ref().map(|_| "measured".to_owned()),
-        ..Call::new(at, model)
-    };
-
-    // What the caller says goes before what the response says.
-    if !fields.is_empty() {
-        let mut given = serde_json::to_value(&call).map_err(|error| Error::invalid(error.to_string()))?;
+    /// Takes more fields of the call; they go before those given earlier.
+    pub(crate) fn tell(&mut self, fields: Response<'_>) -> Result<()> {
         for (name, value) in fields {
             let value: Value = text::read(value.get()).map_err(|error| error.context(&name))?;
             if !value.is_null() {
-                given[name] = value;
+                self.given.insert(name, value);
             }
         }
-        call = text::from_value(given)?;
+        Ok(())
     }
 
-    if let (Some(request), Some(usage)) = (&request, &extraction.usage)
-        && call.tool_tokens.is_empty()
-    {
-        call.tool_tokens = tool_tokens(api, request, &call.model, usage)?;
+    /// Fills in what the one who watched the call knows, where its caller says nothing of it.
+    pub(crate) fn at_least(&mut self, at: Timestamp, duration_ms: u64, first_ms: Option<u64>, id: String) {
+        self.at.get_or_insert(at);
+        self.fallback_id.get_or_insert(id);
+        let times = [("duration_ms", Some(duration_ms)), ("time_to_first_token_ms", first_ms)];
+        for (name, ms) in times {
+            if let Some(ms) = ms {
+                self.given.entry(name).or_insert_with(|| ms.into());
+            }
+        }
     }
-    let calls = priced(call, &extraction)?;
-    Ok(calls.into_iter().map(|call| Made { call, is_clocked, is_computed: true }).collect())
+
+    /// Names the error that a response reports, where the caller names none.
+    pub(crate) fn error_class(&mut self, class: Option<String>) {
+        if let Some(class) = class {
+            self.given.entry("error_class").or_insert_with(|| class.into());
+        }
+    }
+
+    /// The model as requested, as far as the caller or the request names it.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref().or(self.facts.model.as_deref())
+    }
+
+    /// The call, as far as it is known before a response.
+    pub(crate) fn call(&self, at: Timestamp) -> Result<Call> {
+        let model = self.model().ok_or_else(|| Error::invalid("the call names no model: give `model` or `request`"))?;
+        self.with_given(Call {
+            id: self.fallback_id.clone(),
+            api: Some(self.api.name().to_owned()),
+            max_tokens: self.facts.max_tokens,
+            tools_offered: self.facts.tools_offered.clone(),
+            ..Call::new(at, model)
+        })
+    }
+
+    fn with_given(&self, call: Call) -> Result<Call> {
+        if self.given.is_empty() {
+            return Ok(call);
+        }
+        let mut fields = serde_json::to_value(&call).map_err(|error| Error::invalid(error.to_string()))?;
+        for (name, value) in &self.given {
+            fields[name] = value.clone();
+        }
+        text::from_value(fields)
+    }
+
+    /// The calls that a response tells of: its own, and one for each call inside it that another model ran.
+    pub(crate) fn answered(self, extraction: &Extraction) -> Result<(Made, Vec<Made>)> {
+        let at = self.at.or(extraction.created_at);
+        let is_clocked = at.is_none();
+        let at = at.map_or_else(clock::now, Ok)?;
+        let answered = extraction.model.clone();
+        let model = self.model().map(str::to_owned).or_else(|| answered.clone());
+        let model = model.ok_or_else(|| Error::invalid("the response names no model: give `model` or `request`"))?;
+        let mut call = self.with_given(Call {
+            id: extraction.id.clone().or_else(|| self.fallback_id.clone()),
+            answered_model: answered,
+            api: Some(self.api.name().to_owned()),
+            max_tokens: self.facts.max_tokens,
+            tools_offered: self.facts.tools_offered.clone(),
+            stop_reason: extraction.stop_reason.clone(),
+            stop_kind: extraction.stop_kind.map(|kind| kind.name().to_owned()),
+            truncated: extraction.truncated,
+            partial: extraction.partial,
+            tools_called: extraction.tools_called.clone(),
+            service_tier: extraction.service_tier.clone(),
+            region: extraction.region.clone(),
+            error_class: extraction.error.clone(),
+            outcome: if extraction.error.is_some() { Outcome::Error } else { Outcome::Success },
+            exactness: extraction.usage.as_ref().map(|_| "measured".to_owned()),
+            ..Call::new(at, model)
+        })?;
+        if let (Some(request), Some(usage)) = (&self.request, &extraction.usage)
+            && call.tool_tokens.is_empty()
+        {
+            call.tool_tokens = tool_tokens(self.api, request, &call.model, usage)?;
+        }
+        let (own, inside) = priced(call, extraction)?;
+        let made = |call| Made { call, is_clocked, is_computed: true };
+        Ok((made(own), inside.into_iter().map(made).collect()))
+    }
+}
+
+/// The calls that a response tells of.
+fn told(mut fields: Response<'_>) -> Result<(Made, Vec<Made>)> {
+    let body: Option<&RawValue> = take(&mut fields, "body")?;
+    let events: Option<&RawValue> = take(&mut fields, "events")?;
+    let asked = Asked::read(&mut fields)?;
+    let extraction = extract::read(asked.api, body, events)?;
+    asked.answered(&extraction)
 }
 
 /// The tokens of each tool's definition and results, as shares of the billed input.
@@ -306,14 +385,14 @@ fn tool_tokens(api: Api, request: &str, model: &str, usage: &Usage) -> Result<Ve
 
 /// Prices a response's call; a call inside it that another model ran becomes a call of its own, so that each is priced
 /// and shown at its own model and nothing is counted twice.
-fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
+fn priced(mut call: Call, extraction: &Extraction) -> Result<(Call, Vec<Call>)> {
     let catalog = price::catalog();
     let Some(usage) = &extraction.usage else {
         call.cost = match extraction.stated_cost_usd {
             Some(total_usd) => CallCost::Stated { total_usd },
             None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
         };
-        return Ok(vec![call]);
+        return Ok((call, Vec::new()));
     };
     let own_model = call.answered_model.clone().unwrap_or_else(|| call.model.clone());
     let is_foreign =
@@ -324,11 +403,11 @@ fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
         let charged = extraction.billed.as_ref().unwrap_or(&usage.usage);
         call.cost = cost_of(&call, charged, extraction.stated_cost_usd, &catalog)?;
         call.usage = Some(usage.usage.clone());
-        return Ok(vec![call]);
+        return Ok((call, Vec::new()));
     }
     let mut own = extraction.iterations.iter().filter(|iteration| iteration.billed && !is_foreign(iteration));
     let own = own.try_fold(Usage::new(), |sum, iteration| sum.checked_add(&iteration.usage))?;
-    let mut calls = Vec::with_capacity(foreign.len() + 1);
+    let mut inside = Vec::with_capacity(foreign.len());
     for (number, iteration) in (1_u32..).zip(foreign) {
         let mut child = Call {
             id: call.id.as_ref().map(|id| format!("{id}#{number}")),
@@ -349,21 +428,20 @@ fn priced(mut call: Call, extraction: &Extraction) -> Result<Vec<Call>> {
             ..call.clone()
         };
         child.cost = cost_of(&child, &iteration.usage, None, &catalog)?;
-        calls.push(child);
+        inside.push(child);
     }
     call.cost = cost_of(&call, &own, None, &catalog)?;
     call.usage = Some(own);
-    calls.insert(0, call);
-    Ok(calls)
+    Ok((call, inside))
 }
 
 pub(super) fn record_response(book: &Book, response: Response<'_>) -> Result<Recorded> {
     let ledger = book.ledger()?;
-    let mut calls = told(response)?.into_iter();
-    let first = calls.next().expect("a response tells of a call").record(&ledger)?;
+    let (first, inside) = told(response)?;
+    let recorded = first.record(&ledger)?;
     // A call inside the call is as much a part of the record.
-    calls.try_for_each(|made| made.record(&ledger).map(drop))?;
-    Ok(first)
+    inside.into_iter().try_for_each(|made| made.record(&ledger).map(drop))?;
+    Ok(recorded)
 }
 
 #[derive(Deserialize)]
@@ -374,5 +452,10 @@ pub(super) struct RecordResponsesArgs<'a> {
 }
 
 pub(super) fn record_responses(book: &Book, args: RecordResponsesArgs<'_>) -> Result<RecordedBatch> {
-    record_all(book, args.responses.into_iter().map(told).collect())
+    let groups = args.responses.into_iter().map(|response| {
+        let (first, mut inside) = told(response)?;
+        inside.insert(0, first);
+        Ok(inside)
+    });
+    record_all(book, groups.collect())
 }

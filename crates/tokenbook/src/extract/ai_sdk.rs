@@ -7,7 +7,7 @@
 //! Gemini, version 5 leaves reasoning out of `outputTokens` and has it in the total.
 
 use super::draft::{Draft, error_class};
-use super::json::{Chars, Flag, Index, List, Maybe, Present, Raw, Text, When, parse, pick};
+use super::json::{Flag, Index, List, Maybe, Present, Raw, Text, When, parse, pick};
 use super::openai_chat::Sums;
 use super::split::split_writes;
 use super::tree::{Node, Object};
@@ -69,7 +69,7 @@ pick! { Part {
     id: Text<'a> = "id",
     model: Text<'a> = "modelId",
     timestamp: When = "timestamp",
-    text: Chars = "text" | "delta" | "textDelta",
+    text: Text<'a> = "text" | "delta" | "textDelta",
     error: Raw<'a> = "error",
 } }
 
@@ -153,7 +153,7 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
     let part: Part<'_> = parse(json)?;
     match part.kind.get() {
         Some("tool-call") => draft.sdk_call(&part.name, part.by_provider),
-        Some("text-delta" | "reasoning-delta" | "reasoning" | "text") => draft.chars += part.text.0,
+        Some("text-delta" | "reasoning-delta" | "reasoning" | "text") => draft.hear(&part.text),
         Some("response-metadata") => {
             let Part { id, model, timestamp, .. } = part;
             draft.sdk_response(&Response { id, model, timestamp, ..Response::default() });

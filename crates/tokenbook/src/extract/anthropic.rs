@@ -9,7 +9,7 @@
 
 use super::draft::Draft;
 use super::eventstream::base64;
-use super::json::{Chars, List, Maybe, Raw, Text, parse, pick};
+use super::json::{List, Maybe, Raw, Text, parse, pick};
 use super::split::{split_output, split_writes};
 use super::tree::Object;
 use super::{Iteration, Reading, contradiction};
@@ -52,7 +52,7 @@ pick! { Chunk {
 
 pick! { Delta {
     stop_reason: Text<'a> = "stop_reason",
-    text: Chars = "text" | "partial_json" | "thinking",
+    text: Text<'a> = "text" | "partial_json" | "thinking",
 } }
 
 impl Draft {
@@ -99,7 +99,7 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
             }
         }
         Some("content_block_start") => draft.anthropic_block(&event.block),
-        Some("content_block_delta") => draft.chars += event.delta.text.0,
+        Some("content_block_delta") => draft.hear(&event.delta.text),
         Some("message_delta") => {
             if let Some(reason) = event.delta.stop_reason.owned() {
                 draft.stop = Some(reason);

@@ -5,7 +5,7 @@
 //! answers agree).
 
 use super::draft::Draft;
-use super::json::{Chars, List, Maybe, Raw, Text, parse, pick};
+use super::json::{List, Maybe, Raw, Text, parse, pick};
 use super::split::split_writes;
 use super::tree::Object;
 use super::{Reading, contradiction, sum};
@@ -39,7 +39,7 @@ pick! { Block {
 pick! { Tool {
     name: Text<'a> = "name",
     kind: Text<'a> = "type",
-    input: Chars = "input",
+    input: Text<'a> = "input",
 } }
 
 pick! { Tier {
@@ -72,13 +72,13 @@ pick! { BlockDelta {
 } }
 
 pick! { Delta {
-    text: Chars = "text",
+    text: Text<'a> = "text",
     tool: Tool<'a> = "toolUse",
     reasoning: Reasoning<'a> = "reasoningContent",
 } }
 
 pick! { Reasoning {
-    text: Chars = "text",
+    text: Text<'a> = "text",
 } }
 
 pick! { Stop {
@@ -127,7 +127,9 @@ fn keyed(draft: &mut Draft, json: &str) -> Result<()> {
     let event: Event<'_> = parse(json)?;
     draft.converse_tool(&event.start.start.tool);
     let delta = &event.delta.delta;
-    draft.chars += delta.text.0 + delta.tool.input.0 + delta.reasoning.text.0;
+    for said in [&delta.text, &delta.tool.input, &delta.reasoning.text] {
+        draft.hear(said);
+    }
     if let Some(reason) = event.stop.reason.owned() {
         draft.stop = Some(reason);
     }

@@ -7,7 +7,7 @@
 
 use super::Reading;
 use super::draft::Draft;
-use super::json::{Chars, List, Maybe, Raw, Text, parse, pick};
+use super::json::{List, Maybe, Raw, Text, parse, pick};
 use super::split::{Inclusive, split_output};
 use super::tree::Object;
 use crate::error::Result;
@@ -23,7 +23,7 @@ pick! { Response {
     generation_id: Text<'a> = "generation_id",
     finish_reason: Text<'a> = "finish_reason",
     message: Maybe<Message<'a>> = "message",
-    text: Maybe<Chars> = "text",
+    text: Maybe<Text<'a>> = "text",
     calls: List<Call<'a>> = "tool_calls",
     usage: Raw<'a> = "usage",
     meta: Raw<'a> = "meta",
@@ -32,11 +32,11 @@ pick! { Response {
 pick! { Message {
     calls: List<Call<'a>> = "tool_calls",
     content: List<Content<'a>> = "content",
-    plan: Chars = "tool_plan",
+    plan: Text<'a> = "tool_plan",
 } }
 
 pick! { Content {
-    text: Chars = "text" | "thinking",
+    text: Text<'a> = "text" | "thinking",
 } }
 
 pick! { Call {
@@ -46,14 +46,14 @@ pick! { Call {
 
 pick! { Function {
     name: Text<'a> = "name",
-    arguments: Chars = "arguments",
+    arguments: Text<'a> = "arguments",
 } }
 
 pick! { Event {
     kind: Text<'a> = "type" | "event_type",
     id: Text<'a> = "id" | "generation_id",
     delta: Delta<'a> = "delta",
-    text: Chars = "text",
+    text: Text<'a> = "text",
     finish_reason: Text<'a> = "finish_reason",
     response: Maybe<Response<'a>> = "response",
 } }
@@ -104,10 +104,11 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
     let message = &event.delta.message;
     match event.kind.get() {
         Some("message-start" | "stream-start") => Draft::keep(&mut draft.id, event.id.get()),
-        Some("text-generation") => draft.chars += event.text.0,
+        Some("text-generation") => draft.hear(&event.text),
         Some("content-delta" | "tool-plan-delta" | "tool-call-delta") => {
-            let calls: u64 = message.calls.0.iter().map(|call| call.function.arguments.0).sum();
-            draft.chars += message.plan.0 + calls + message.content.0.iter().map(|content| content.text.0).sum::<u64>();
+            draft.hear(&message.plan);
+            message.calls.0.iter().for_each(|call| draft.hear(&call.function.arguments));
+            message.content.0.iter().for_each(|content| draft.hear(&content.text));
         }
         Some("tool-call-start") => draft.cohere_calls(&message.calls),
         Some("message-end") => {

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::json::{Key, Raw, Word, parse, pick};
+use super::json::{Key, Raw, Text, Word, parse, pick};
 use super::tree::{Node, Object};
 use super::{Extraction, Measured, Reading, Requests, StopKind, Warning};
 use super::{ai_sdk, anthropic, bedrock, cohere, counting, google, ollama, openai_chat, openai_responses};
@@ -10,6 +10,7 @@ use crate::api::Api;
 use crate::error::{Error, Result};
 use crate::money::Usd;
 use crate::quantity::Count;
+use crate::request::OutputCounter;
 use crate::time::Timestamp;
 use crate::usage::{Side, Usage};
 
@@ -50,6 +51,8 @@ pub(super) struct Draft {
     /// Whether the stream said that the answer, and with it the usage, is whole.
     pub(super) is_final: bool,
     pub(super) chars: u64,
+    /// Counts what is said as it is said, where somebody wants to know.
+    pub(super) counter: Option<OutputCounter>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -111,6 +114,7 @@ impl Draft {
             is_stream: false,
             is_final: false,
             chars: 0,
+            counter: None,
             warnings: Vec::new(),
         }
     }
@@ -186,6 +190,15 @@ impl Draft {
         };
         self.error = Some(class.rsplit('#').next().unwrap_or_default().to_owned());
         Ok(true)
+    }
+
+    /// Hears a piece of the output: text, thinking, or arguments of a tool call. It is counted and not kept.
+    pub(super) fn hear(&mut self, said: &Text<'_>) {
+        let Some(said) = said.get() else { return };
+        self.chars += said.chars().count() as u64;
+        if let Some(counter) = &mut self.counter {
+            counter.push(said);
+        }
     }
 
     /// Keeps a usage object, unless it is empty.

@@ -9,7 +9,7 @@
 use serde_json::value::RawValue;
 
 use super::draft::{Draft, error_class};
-use super::json::{Chars, Length, List, Maybe, Present, Raw, Text, When, Word, parse, pick};
+use super::json::{Length, List, Maybe, Present, Raw, Text, When, Word, parse, pick};
 use super::split::{Inclusive, Modalities, split_output};
 use super::tree::{Node, Object};
 use super::{Reading, StopKind, Warning, contradiction, sum};
@@ -45,7 +45,7 @@ pick! { Content {
 } }
 
 pick! { Part {
-    text: Chars = "text",
+    text: Text<'a> = "text",
     call: Function<'a> = "functionCall" | "function_call",
     code: Present = "executableCode" | "executable_code",
 } }
@@ -70,7 +70,7 @@ impl Draft {
                 self.is_final = true;
             }
             for part in &candidate.content.parts.0 {
-                self.chars += part.text.0;
+                self.hear(&part.text);
                 self.tools.extend(part.call.name.owned());
                 if part.code.0 {
                     self.server_tools.push("code_execution".to_owned());

@@ -6,7 +6,7 @@
 
 use super::Reading;
 use super::draft::{Draft, object_text};
-use super::json::{Chars, Flag, List, Maybe, Raw, Text, When, parse, pick};
+use super::json::{Flag, List, Maybe, Raw, Text, When, parse, pick};
 use super::tree::Object;
 use crate::error::Result;
 use crate::usage::{Side, TokenKind};
@@ -20,7 +20,7 @@ pick! { Response {
     done: Maybe<Flag> = "done",
     done_reason: Text<'a> = "done_reason",
     message: Message<'a> = "message",
-    generated: Chars = "response",
+    generated: Text<'a> = "response",
     input: Raw<'a> = "prompt_eval_count",
     output: Raw<'a> = "eval_count",
     error: Raw<'a> = "error",
@@ -28,8 +28,8 @@ pick! { Response {
 
 pick! { Message {
     calls: List<Call<'a>> = "tool_calls",
-    content: Chars = "content",
-    thinking: Chars = "thinking",
+    content: Text<'a> = "content",
+    thinking: Text<'a> = "thinking",
 } }
 
 pick! { Call {
@@ -47,7 +47,9 @@ impl Draft {
         if let Some(reason) = response.done_reason.owned() {
             self.stop = Some(reason);
         }
-        self.chars += response.message.content.0 + response.message.thinking.0 + response.generated.0;
+        for said in [&response.message.content, &response.message.thinking, &response.generated] {
+            self.hear(said);
+        }
         for call in &response.message.calls.0 {
             self.tools.extend(call.function.name.owned());
         }

@@ -17,7 +17,7 @@
 //!   (<https://openrouter.ai/docs/use-cases/usage-accounting>, read 2026-11-22).
 
 use super::draft::Draft;
-use super::json::{Chars, Index, List, Maybe, Present, Raw, Text, When, Word, parse, pick};
+use super::json::{Index, List, Maybe, Present, Raw, Text, When, Word, parse, pick};
 use super::split::{Inclusive, Modalities, split_output, split_writes};
 use super::tree::{Node, Object};
 use super::{Reading, StopKind, Warning, anthropic, contradiction, sum};
@@ -42,7 +42,7 @@ pick! { Response {
     cost: Raw<'a> = "cost",
     error: Raw<'a> = "error",
     data: Present = "data",
-    generated: Chars = "response",
+    generated: Text<'a> = "response",
     result: Maybe<Cloudflare<'a>> = "result",
 } }
 
@@ -59,14 +59,14 @@ pick! { Choice {
     index: Index = "index",
     finish_reason: Word<'a> = "finish_reason",
     message: Message<'a> = "message" | "delta",
-    text: Chars = "text",
+    text: Text<'a> = "text",
 } }
 
 pick! { Message {
     calls: List<Call<'a>> = "tool_calls",
     function: Maybe<Function<'a>> = "function_call",
-    content: Chars = "content",
-    reasoning: Chars = "reasoning" | "reasoning_content",
+    content: Text<'a> = "content",
+    reasoning: Text<'a> = "reasoning" | "reasoning_content",
 } }
 
 pick! { Call {
@@ -77,7 +77,7 @@ pick! { Call {
 
 pick! { Function {
     name: Text<'a> = "name",
-    arguments: Chars = "arguments" | "input",
+    arguments: Text<'a> = "arguments" | "input",
 } }
 
 impl Draft {
@@ -120,7 +120,8 @@ impl Draft {
 
 pub(super) fn body(draft: &mut Draft, json: &str) -> Result<Option<&'static str>> {
     let response: Response<'_> = parse(json)?;
-    let is_cloudflare = response.generated.0 > 0 || response.result.0.as_ref().is_some_and(|result| result.response.0);
+    let is_cloudflare =
+        response.generated.get().is_some() || response.result.0.as_ref().is_some_and(|result| result.response.0);
     if response.choices.0.is_none() && !(response.data.0 && response.usage.0.is_some()) && !is_cloudflare {
         let is_embedding = draft.api == Api::OpenaiEmbeddings;
         return Ok(Some(if is_embedding { "`data` with `usage`" } else { "`choices`" }));
@@ -151,19 +152,21 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
     draft.chat_head(&response);
     draft.top_cost(&response)?;
     draft.is_openrouter |= response.provider.get().is_some();
-    draft.chars += response.generated.0;
+    draft.hear(&response.generated);
     let choices = response.choices.0.as_ref().map_or(&[][..], |list| &list.0);
     for choice in choices {
         draft.chat_stop(choice);
         let message = &choice.message;
-        draft.chars += choice.text.0 + message.content.0 + message.reasoning.0;
+        for said in [&choice.text, &message.content, &message.reasoning] {
+            draft.hear(said);
+        }
         for (position, call) in message.calls.0.iter().enumerate() {
-            draft.chars += call.function.arguments.0;
+            draft.hear(&call.function.arguments);
             let position = call.index.0.unwrap_or(position as u64);
             open_call(draft, choice.index.0.unwrap_or(0), position, call.id.get().unwrap_or_default(), &call.function);
         }
         if let Some(function) = &message.function.0 {
-            draft.chars += function.arguments.0;
+            draft.hear(&function.arguments);
             open_call(draft, choice.index.0.unwrap_or(0), u64::MAX, "", function);
         }
     }

@@ -5,7 +5,7 @@
 //! answers agree, checked 2026-11-22).
 
 use super::draft::{Draft, error_class};
-use super::json::{Chars, Index, List, Maybe, Raw, Text, When, parse, pick};
+use super::json::{Index, List, Maybe, Raw, Text, When, parse, pick};
 use super::openai_chat::{Sums, stated_cost};
 use super::split::{Modalities, split_writes};
 use super::tree::Object;
@@ -56,7 +56,7 @@ pick! { Event {
     kind: Text<'a> = "type",
     response: Maybe<Response<'a>> = "response",
     item: Item<'a> = "item",
-    delta: Chars = "delta",
+    delta: Text<'a> = "delta",
     code: Text<'a> = "code",
 } }
 
@@ -143,7 +143,7 @@ pub(super) fn event(draft: &mut Draft, json: &str) -> Result<()> {
         "error" if !draft.take_error(json)? => {
             draft.error = Some(event.code.get().unwrap_or("error").to_owned());
         }
-        _ if kind.strip_suffix(".delta").is_some() => draft.chars += event.delta.0,
+        _ if kind.strip_suffix(".delta").is_some() => draft.hear(&event.delta),
         _ => {}
     }
     Ok(())

@@ -7,6 +7,7 @@ use super::framing::{Framing, Sink};
 use super::{Extraction, Warning};
 use crate::api::Api;
 use crate::error::{Error, Result};
+use crate::request::{OutputCounter, TextCount};
 use crate::usage::Usage;
 
 /// Reads a stream of any provider: raw bytes cut anywhere, or decoded events.
@@ -43,6 +44,9 @@ pub struct Progress {
     pub usage: Option<Usage>,
     /// The characters of output that came: text, thinking, and arguments of tool calls.
     pub output_chars: u64,
+    /// The tokens of that output, where they are counted as they come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_counted: Option<TextCount>,
     /// The events that came.
     pub events: u64,
     /// Whether the final usage has come.
@@ -62,6 +66,13 @@ impl StreamExtractor {
         let mut draft = Draft::new(api);
         draft.is_stream = true;
         Self { framing: Framing::Unknown, events: Events { draft, count: 0, fault: None } }
+    }
+
+    /// Counts the output's tokens as they come, as those of a model.
+    #[must_use]
+    pub fn counting(mut self, model: &str) -> Self {
+        self.events.draft.counter = Some(OutputCounter::new(model));
+        self
     }
 
     /// Takes the next bytes, cut anywhere.
@@ -96,9 +107,15 @@ impl StreamExtractor {
         Progress {
             usage: draft.read_usage().ok().flatten().map(|reading| reading.usage),
             output_chars: draft.chars,
+            output_counted: draft.counter.as_ref().and_then(|counter| counter.total().ok()),
             events: self.events.count,
             is_final: draft.is_final,
         }
+    }
+
+    /// The characters of output that came.
+    pub fn output_chars(&self) -> u64 {
+        self.events.draft.chars
     }
 
     /// Ends the stream.

@@ -44,14 +44,21 @@ pub struct TextCount {
 /// None for texts that fit into memory.
 pub fn count_text(model: &str, text: &str) -> Result<TextCount> {
     let (tokenizer, band) = tokenizer(model);
-    let units = tokenizer.units(text);
-    let whole = Count::new(((units + tokens(1) / 2) / tokens(1)).cast_unsigned())?;
-    let (low, high) = band.around(whole)?;
-    let exactness = if band == Band::NONE { Exactness::Exact } else { Exactness::Estimated };
-    Ok(TextCount { tokens: whole, low, high, exactness })
+    TextCount::of(tokenizer.units(text), band)
 }
 
-fn tokenizer(model: &str) -> (Tokenizer, Band) {
+impl TextCount {
+    /// Rounds 64ths of a token to whole ones and puts the band around them.
+    pub(super) fn of(units: i64, band: Band) -> Result<Self> {
+        let whole = Count::new(((units + tokens(1) / 2) / tokens(1)).cast_unsigned())?;
+        let (low, high) = band.around(whole)?;
+        let exactness = if band == Band::NONE { Exactness::Exact } else { Exactness::Estimated };
+        Ok(Self { tokens: whole, low, high, exactness })
+    }
+}
+
+/// What a model's text is counted with, and how far that may be off.
+pub(super) fn tokenizer(model: &str) -> (Tokenizer, Band) {
     if let Some(claude) = Claude::parse(model) {
         return (Tokenizer::Claude(claude.generation), claude.text_band());
     }

@@ -1,0 +1,439 @@
+//! The handle of one call, from before it is sent until it is recorded.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokenbook::extract::{Extraction, StreamExtractor};
+use tokenbook::request::{Exactness, RequestCount};
+use tokenbook::{Count, Error, Result, Timestamp, TokenKind, Usage, Usd};
+use tokenbook_ledger::{Call, CallCost, Outcome, Status};
+
+use crate::clock::Stopwatch;
+use crate::ops::extract;
+use crate::ops::record::{Asked, Made, Response, cost_of, take};
+use crate::{Book, clock, guard, ops, text};
+
+/// One call: what it was asked with, what its stream has told so far, and at its end the one record of it.
+///
+/// It works beside the caller's own request and never in its way: what is odd about a stream becomes a warning, and only a
+/// budget that is used up stops it.
+pub struct Meter {
+    book: Book,
+    /// What the call was asked with; `None` once it has ended.
+    state: Mutex<Option<State>>,
+    api: tokenbook::Api,
+    model: Option<String>,
+    request: Option<String>,
+    /// The request's own tokens, counted when somebody first asks.
+    counted: OnceLock<Option<RequestCount>>,
+    at: Timestamp,
+    watch: Stopwatch,
+}
+
+struct State {
+    asked: Asked,
+    stream: StreamExtractor,
+    events: u64,
+    first_output_ms: Option<u64>,
+}
+
+/// What is known of a call while it runs.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct MeterProgress {
+    /// The input, by the provider's word once it came, else as counted; absent where neither is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_tokens: Option<Count>,
+    /// How the input is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_exactness: Option<Exactness>,
+    /// The output, by the provider's word once it is final, else what was streamed so far.
+    output_tokens: Count,
+    /// How the output is known.
+    output_exactness: Exactness,
+    /// The cost so far; absent where the model has no price or the input is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd: Option<Usd>,
+    /// What the output will come to: the mean of the answers of the same agent, action and model in this process that
+    /// grew at least as long; absent until there are five.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projected_output_tokens: Option<Count>,
+    /// What the call will then cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projected_cost_usd: Option<Usd>,
+    /// How long the call has taken.
+    duration_ms: Count,
+    /// How long the first output took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_to_first_token_ms: Option<Count>,
+    /// The events of the stream that came.
+    events: u64,
+    /// Whether the final usage has come.
+    is_final: bool,
+}
+
+/// What a call has put aside before it is sent.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Reservation {
+    /// In how many budgets.
+    holds: u64,
+}
+
+/// What became of a call.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct Metered {
+    /// The record's id.
+    id: String,
+    /// Whether it was new or there already.
+    status: Status,
+    /// The call as it is recorded.
+    call: Call,
+}
+
+impl Meter {
+    /// Starts metering a call on a ledger: the arguments of `record_response`, without its body.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) for malformed arguments, and for a call of an
+    /// unnamed model.
+    pub fn open(book: &Book, args: &str) -> Result<Self> {
+        guard(|| {
+            let mut asked = Asked::read(&mut text::read::<Response<'_>>(args)?)?;
+            let at = clock::now()?;
+            // What can't be a call is said now, not when the call has been paid for.
+            asked.call(at)?;
+            let model = asked.model().map(str::to_owned);
+            let stream = StreamExtractor::new(asked.api).counting(model.as_deref().unwrap_or_default());
+            let (api, request) = (asked.api, asked.request.take());
+            Ok(Self {
+                book: book.clone(),
+                state: Mutex::new(Some(State { asked, stream, events: 0, first_output_ms: None })),
+                api,
+                model,
+                request,
+                counted: OnceLock::new(),
+                at,
+                watch: Stopwatch::start(),
+            })
+        })
+    }
+
+    /// A panic while it was held is reported by that call; the meter itself stays usable.
+    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the call's worst case aside in the budgets that it falls under.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
+    pub fn reserve(&self) -> Result<String> {
+        guard(|| {
+            self.lock().as_ref().ok_or_else(ended)?;
+            text::write(&Reservation { holds: 0 })
+        })
+    }
+
+    /// Takes the next bytes of the stream, cut anywhere; what can't be read is passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
+    pub fn push(&self, chunk: &[u8]) -> Result<()> {
+        self.take(|stream| stream.push(chunk))
+    }
+
+    /// Takes the next event of the stream, decoded, as JSON text; one that can't be read is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Meter::push`].
+    pub fn push_event(&self, event: &str) -> Result<()> {
+        self.take(|stream| {
+            text::shallow(event)?;
+            stream.push_event(event)
+        })
+    }
+
+    fn take(&self, work: impl FnOnce(&mut StreamExtractor) -> Result<()>) -> Result<()> {
+        guard(|| {
+            let mut state = self.lock();
+            let state = state.as_mut().ok_or_else(ended)?;
+            // The extractor keeps a warning of its own; a stream is not stopped by what is odd about it.
+            drop(work(&mut state.stream));
+            state.events += 1;
+            if state.first_output_ms.is_none() && state.stream.output_chars() > 0 {
+                state.first_output_ms = Some(self.watch.ms());
+            }
+            Ok(())
+        })
+    }
+
+    /// The request's tokens, where they can be counted.
+    fn counted(&self) -> Option<&RequestCount> {
+        let count = || {
+            let request = self.request.as_deref()?;
+            tokenbook::count_request(self.api, request.as_bytes(), self.model.as_deref()).ok()
+        };
+        self.counted.get_or_init(count).as_ref()
+    }
+
+    /// What is known of the call so far.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
+    pub fn progress(&self) -> Result<String> {
+        guard(|| {
+            let state = self.lock();
+            let state = state.as_ref().ok_or_else(ended)?;
+            let so_far = state.stream.so_far();
+            let call = state.asked.call(self.at)?;
+            let known = Known::of(so_far.usage.as_ref(), so_far.is_final, so_far.output_counted, self.counted())?;
+            let projected = PAST.projected(&call, known.output).filter(|_| !so_far.is_final);
+            let cost_with = |output| {
+                let usage = known.input.is_some().then(|| known.usage(output));
+                usage.and_then(|usage| price(&call, &usage))
+            };
+            text::write(&MeterProgress {
+                input_tokens: known.input,
+                input_exactness: known.input_exactness,
+                output_tokens: known.output,
+                output_exactness: known.output_exactness,
+                cost_usd: cost_with(known.output),
+                projected_output_tokens: projected,
+                projected_cost_usd: projected.and_then(cost_with),
+                duration_ms: Count::new(self.watch.ms())?,
+                time_to_first_token_ms: state.first_output_ms.map(Count::new).transpose()?,
+                events: state.events,
+                is_final: so_far.is_final,
+            })
+        })
+    }
+
+    /// Ends the call and records it, once: `{"body"?: …, "refused"?: …, …}` and any field of a call that is known only now.
+    ///
+    /// `body` is the whole response where it was no stream. `refused` says that the provider answered with an error, so
+    /// that nothing is billed. A stream that ended before its final usage is recorded as `partial`, with the input that the
+    /// provider stated, or else as counted, and the larger of the output it stated and what was streamed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) for malformed arguments and after the end, and
+    /// those of the operation `record`.
+    pub fn finish(&self, args: &str) -> Result<String> {
+        guard(|| {
+            let mut fields: Response<'_> = text::read(args)?;
+            let body: Option<&RawValue> = take(&mut fields, "body")?;
+            let refused = take(&mut fields, "refused")?.unwrap_or(false);
+            let mut state = self.lock().take().ok_or_else(ended)?;
+            state.asked.tell(fields)?;
+            let ledger = self.book.ledger()?;
+            let (first, inside) = self.calls(state, body, refused)?;
+            let call = first.call.clone();
+            let done = first.record(&ledger)?;
+            inside.into_iter().try_for_each(|made| made.record(&ledger).map(drop))?;
+            PAST.remember(&call);
+            text::write(&Metered { id: done.id, status: done.status, call })
+        })
+    }
+
+    /// The call to be recorded, and those inside it that another model ran.
+    fn calls(&self, state: State, body: Option<&RawValue>, refused: bool) -> Result<(Made, Vec<Made>)> {
+        let State { mut asked, stream, events, first_output_ms } = state;
+        let is_stream = events > 0;
+        asked.request.clone_from(&self.request);
+        asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), unique_id());
+        let so_far = is_stream.then(|| stream.so_far());
+        let read = match body {
+            Some(body) => extract::read(self.api, Some(body), None),
+            None => stream.finish(),
+        };
+        let Ok(extraction) = read else {
+            // Numbers that contradict each other, or what is no response of this format: the call is still one.
+            return self.unanswered(&asked, refused).map(|made| (made, Vec::new()));
+        };
+        let has_answer = extraction.usage.is_some() || extraction.error.is_some() || is_stream;
+        if refused || !has_answer || (extraction.error.is_some() && extraction.usage.is_none()) {
+            let is_refusal = refused || extraction.error.is_some();
+            asked.error_class(extraction.error);
+            return self.unanswered(&asked, is_refusal).map(|made| (made, Vec::new()));
+        }
+        let is_whole = so_far.as_ref().is_none_or(|so_far| so_far.is_final) && !extraction.partial;
+        let counted = so_far.and_then(|so_far| so_far.output_counted);
+        let (mut first, inside) = asked.answered(&extraction)?;
+        if !is_whole && extraction.iterations.is_empty() {
+            self.complete(&mut first.call, &extraction, counted)?;
+        }
+        Ok((first, inside))
+    }
+
+    /// Fills in what a stream that broke off did not come to say.
+    fn complete(
+        &self,
+        call: &mut Call,
+        extraction: &Extraction,
+        streamed: Option<tokenbook::request::TextCount>,
+    ) -> Result<()> {
+        call.partial = true;
+        let stated = extraction.usage.as_ref().map(|measured| &measured.usage);
+        let known = Known::of(stated, false, streamed, self.counted())?;
+        if known.input.is_none() {
+            return Ok(());
+        }
+        let usage = known.usage(known.output);
+        if Some(&usage) != stated {
+            call.exactness = Some(known.exactness().to_owned());
+        }
+        call.cost = match extraction.stated_cost_usd {
+            Some(total_usd) => CallCost::Stated { total_usd },
+            None => cost_of(call, &usage, None, &ops::price::catalog())?,
+        };
+        call.usage = Some(usage);
+        Ok(())
+    }
+
+    /// The record of a call that got no answer: refused, it used nothing; else what it used is unknown.
+    fn unanswered(&self, asked: &Asked, refused: bool) -> Result<Made> {
+        let mut call = asked.call(self.at)?;
+        if call.outcome == Outcome::Success {
+            call.outcome = Outcome::Error;
+        }
+        if refused {
+            call.usage = Some(Usage::new());
+            call.cost = CallCost::Priced { total_usd: Usd::ZERO, price: None };
+        } else {
+            call.cost = CallCost::Unpriced { reason: "no answer came, so what was used is unknown".to_owned() };
+        }
+        Ok(Made::as_given(call))
+    }
+}
+
+/// What a call has used so far, put together from what the provider stated and what was counted.
+struct Known {
+    stated: Usage,
+    input: Option<Count>,
+    input_exactness: Option<Exactness>,
+    /// Whether the input is the provider's own number.
+    is_stated: bool,
+    output: Count,
+    output_exactness: Exactness,
+}
+
+impl Known {
+    fn of(
+        stated: Option<&Usage>,
+        is_final: bool,
+        streamed: Option<tokenbook::request::TextCount>,
+        counted: Option<&RequestCount>,
+    ) -> Result<Self> {
+        let stated_input = stated.map(Usage::total_input_tokens).transpose()?.filter(|input| !input.is_zero());
+        let stated_output = stated.map(Usage::total_output_tokens).transpose()?.unwrap_or_default();
+        let streamed_tokens = streamed.as_ref().map_or(Count::ZERO, |text| text.tokens);
+        let is_measured = is_final || stated_output >= streamed_tokens;
+        let (input, input_exactness) = match (stated_input, counted) {
+            (Some(input), _) => (Some(input), Some(Exactness::Measured)),
+            (None, Some(counted)) => (Some(counted.input_tokens), Some(counted.exactness)),
+            (None, None) => (None, None),
+        };
+        Ok(Self {
+            stated: stated.cloned().unwrap_or_default(),
+            input,
+            input_exactness,
+            is_stated: stated_input.is_some(),
+            output: if is_final { stated_output } else { stated_output.max(streamed_tokens) },
+            output_exactness: match streamed {
+                Some(text) if !is_measured => text.exactness,
+                _ if is_final || !stated_output.is_zero() => Exactness::Measured,
+                _ => Exactness::Exact,
+            },
+        })
+    }
+
+    /// The usage with this much output.
+    fn usage(&self, output: Count) -> Usage {
+        let mut usage = self.stated.clone();
+        if !self.is_stated {
+            usage = usage.with(TokenKind::Input, self.input.unwrap_or_default());
+        }
+        let other = usage.total_output_tokens().and_then(|all| all.checked_sub(usage.get(TokenKind::Output)));
+        let text = output.checked_sub(other.unwrap_or_default()).unwrap_or_default();
+        usage.with(TokenKind::Output, text)
+    }
+
+    /// How the whole is known: by its weakest part.
+    fn exactness(&self) -> &'static str {
+        let weakest = self.input_exactness.max(Some(self.output_exactness));
+        weakest.map_or("estimated", Exactness::name)
+    }
+}
+
+/// The price of a usage, where it has one.
+fn price(call: &Call, usage: &Usage) -> Option<Usd> {
+    cost_of(call, usage, None, &ops::price::catalog()).ok()?.total_usd()
+}
+
+/// An id for a call that its provider gave none: two of them are two calls, however alike.
+fn unique_id() -> String {
+    static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let seed = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed), clock::now().map_or(0, Timestamp::ms));
+    format!("tb_{:016x}{:016x}", KEYS[0].hash_one(seed), KEYS[1].hash_one(seed))
+}
+
+/// The outputs of past calls of this process, to tell how long an answer may become.
+struct Past(Mutex<std::collections::HashMap<Maker, std::collections::VecDeque<Count>>>);
+
+/// Who made a call: agent, action and model.
+type Maker = (Option<String>, Option<String>, String);
+
+static PAST: LazyLock<Past> = LazyLock::new(|| Past(Mutex::default()));
+
+impl Past {
+    /// So many of the latest answers are looked at.
+    const LATEST: usize = 64;
+    /// Fewer say too little.
+    const FEWEST: usize = 5;
+    /// So many makers are remembered at most.
+    const MAKERS: usize = 1_024;
+
+    fn maker(call: &Call) -> Maker {
+        (call.agent.clone(), call.action.clone(), call.model.clone())
+    }
+
+    fn remember(&self, call: &Call) {
+        let output = call.usage.as_ref().and_then(|usage| usage.total_output_tokens().ok());
+        let Some(output) = output.filter(|_| !call.partial && call.outcome == Outcome::Success) else { return };
+        let mut past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let maker = Self::maker(call);
+        if past.len() >= Self::MAKERS && !past.contains_key(&maker) {
+            return;
+        }
+        let outputs = past.entry(maker).or_default();
+        if outputs.len() == Self::LATEST {
+            outputs.pop_front();
+        }
+        outputs.push_back(output);
+    }
+
+    fn projected(&self, call: &Call, so_far: Count) -> Option<Count> {
+        let past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let outputs = past.get(&Self::maker(call)).filter(|outputs| outputs.len() >= Self::FEWEST)?;
+        let longer: Vec<u64> = outputs.iter().filter(|output| **output >= so_far).map(|output| output.get()).collect();
+        let mean = longer.iter().sum::<u64>().checked_div(longer.len() as u64);
+        mean.map_or(Some(so_far), |mean| Count::new(mean).ok())
+    }
+}
+
+#[cold]
+fn ended() -> Error {
+    Error::invalid("the call has ended")
+}

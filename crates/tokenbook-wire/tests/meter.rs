@@ -1,0 +1,187 @@
+//! Metering one call: what it tells while it runs, and the one record that it leaves.
+#![forbid(unsafe_code)]
+
+use serde_json::{Value, json};
+use tokenbook_wire::{Book, Meter};
+
+fn book() -> Book {
+    Book::open(r#"{"path": ":memory:"}"#).expect("a ledger in memory opens")
+}
+
+fn read(answer: &str) -> Value {
+    serde_json::from_str(answer).expect("an answer is JSON")
+}
+
+fn open(book: &Book, args: &Value) -> Meter {
+    Meter::open(book, &args.to_string()).expect("the call is well-formed")
+}
+
+fn finish(meter: &Meter, args: &Value) -> Value {
+    read(&meter.finish(&args.to_string()).expect("recorded"))
+}
+
+fn request() -> Value {
+    json!({ "model": "claude-haiku-4-5", "max_tokens": 100, "stream": true,
+        "messages": [{ "role": "user", "content": "Name a colour, please." }] })
+}
+
+fn events() -> Vec<Value> {
+    let start = json!({ "type": "message_start", "message": { "type": "message", "id": "msg_1", "role": "assistant",
+        "model": "claude-haiku-4-5-20251001", "content": [], "usage": { "input_tokens": 13, "output_tokens": 1 } } });
+    let text =
+        |text| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } });
+    vec![
+        start,
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        text("Blue is the colour of the sea "),
+        text("and of the sky on a clear day."),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 17 } }),
+        json!({ "type": "message_stop" }),
+    ]
+}
+
+fn anthropic() -> Value {
+    json!({ "api": "anthropic.messages", "provider": "anthropic", "agent": "editor", "request": request() })
+}
+
+fn streamed(book: &Book, count: usize) -> Meter {
+    let meter = open(book, &anthropic());
+    for event in events().iter().take(count) {
+        meter.push_event(&event.to_string()).expect("taken");
+    }
+    meter
+}
+
+#[test]
+fn a_whole_stream_is_recorded_as_the_provider_measured_it() {
+    let book = book();
+    let done = finish(&streamed(&book, 7), &json!({}));
+    assert_eq!((&done["id"], &done["status"]), (&json!("msg_1"), &json!("recorded")));
+    let call = &done["call"];
+    assert_eq!((&call["usage"]["input_tokens"], &call["usage"]["total_output_tokens"]), (&json!(13), &json!(17)));
+    assert_eq!(call["exactness"], "measured");
+    assert_eq!((&call["max_tokens"], &call["stop_reason"]), (&json!(100), &json!("end_turn")));
+    assert_eq!(call["cost"]["total_usd"], "0.000098");
+    assert!(call.get("partial").is_none() && call["duration_ms"].is_u64() && call["time_to_first_token_ms"].is_u64());
+    assert_eq!(read(&book.call("get", r#"{"id": "msg_1"}"#).expect("it is there")), *call);
+}
+
+#[test]
+fn a_stream_that_breaks_off_keeps_what_was_stated_and_streamed() {
+    for count in 1..6 {
+        let book = book();
+        let call = finish(&streamed(&book, count), &json!({}))["call"].take();
+        assert_eq!(call["partial"], true, "{count}");
+        assert_eq!(call["usage"]["input_tokens"], 13, "{count}");
+        let output = call["usage"]["output_tokens"].as_u64().expect("it is known");
+        let expected = match count {
+            1 | 2 => 1..=1,
+            3 => 6..=9,
+            _ => 14..=18,
+        };
+        assert!(expected.contains(&output), "{count}: {output}");
+        assert_eq!(call["exactness"], if count < 3 { "measured" } else { "estimated" }, "{count}");
+        assert_eq!(call["cost"]["status"], "priced", "{count}");
+    }
+}
+
+#[test]
+fn a_stream_that_states_nothing_is_counted() {
+    let book = book();
+    let request = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello, world!" }] });
+    let meter = open(&book, &json!({ "api": "openai.chat", "request": request }));
+    meter
+        .push(b"data: {\"id\": \"c1\", \"model\": \"gpt-4o\", \"choices\": [{\"delta\": {\"content\": \"Hello, wor")
+        .expect("taken");
+    meter.push(b"ld!\"}}]}\n\n").expect("taken");
+    let progress = read(&meter.progress().expect("it runs"));
+    assert_eq!((&progress["output_tokens"], &progress["output_exactness"]), (&json!(4), &json!("exact")));
+    assert_eq!((&progress["input_tokens"], &progress["input_exactness"]), (&json!(11), &json!("exact")));
+    assert_eq!(progress["cost_usd"], "0.0000675");
+    let call = finish(&meter, &json!({ "error_class": "aborted", "outcome": "error" }))["call"].take();
+    assert_eq!((&call["usage"]["input_tokens"], &call["usage"]["output_tokens"]), (&json!(11), &json!(4)));
+    assert_eq!((&call["partial"], &call["exactness"]), (&json!(true), &json!("exact")));
+    assert_eq!((&call["outcome"], &call["error_class"]), (&json!("error"), &json!("aborted")));
+    assert_eq!(call["cost"]["total_usd"], "0.0000675");
+}
+
+#[test]
+fn a_refused_call_costs_nothing_and_one_without_an_answer_is_unknown() {
+    let book = book();
+    let body = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
+    let refused = finish(&open(&book, &anthropic()), &json!({ "body": body }));
+    assert_eq!(refused["call"]["error_class"], "overloaded_error");
+    assert_eq!(refused["call"]["cost"], json!({ "status": "priced", "total_usd": "0" }));
+    let lost = finish(&open(&book, &anthropic()), &json!({ "outcome": "error", "error_class": "timeout" }));
+    assert_eq!(lost["call"]["cost"]["status"], "unpriced");
+    assert!(lost["call"].get("usage").is_none());
+    assert_ne!(refused["id"], lost["id"]);
+    let report = read(&book.call("report", r#"{"group_by": ["outcome"]}"#).expect("a report"));
+    assert_eq!((&report["total"]["calls"], &report["rows"][0]["outcome"]), (&json!(2), &json!("error")));
+}
+
+#[test]
+fn equal_calls_that_fail_are_calls_of_their_own() {
+    let book = book();
+    for _ in 0..20 {
+        finish(&open(&book, &anthropic()), &json!({ "refused": true, "error_class": "rate_limit_error" }));
+    }
+    assert_eq!(read(&book.call("report", "{}").expect("a report"))["total"]["calls"], 20);
+}
+
+#[test]
+fn a_call_ends_once() {
+    let book = book();
+    let meter = streamed(&book, 7);
+    finish(&meter, &json!({}));
+    for again in [meter.finish("{}").err(), meter.push(b"x").err(), meter.progress().err()] {
+        assert_eq!(again.expect("refused").message(), "the call has ended");
+    }
+}
+
+#[test]
+fn odd_events_stop_nothing() {
+    let book = book();
+    let meter = open(&book, &anthropic());
+    meter.push_event("[[[").expect("passed over");
+    meter.push_event(&"[".repeat(100_000)).expect("passed over");
+    for event in events() {
+        meter.push_event(&event.to_string()).expect("taken");
+    }
+    assert_eq!(finish(&meter, &json!({}))["call"]["usage"]["output_tokens"], 17);
+}
+
+#[test]
+fn what_its_caller_says_goes_before_what_is_found_out() {
+    let book = book();
+    let said = json!({ "agent": "host", "duration_ms": 7, "tags": ["a"] });
+    let call = finish(&streamed(&book, 7), &said)["call"].take();
+    assert_eq!((&call["agent"], &call["duration_ms"], &call["tags"]), (&json!("host"), &json!(7), &json!(["a"])));
+    assert!(Meter::open(&book, r#"{"api": "openai.chat"}"#).is_err(), "no model is named");
+    assert!(Meter::open(&book, r#"{"api": "openai.chat", "model": "gpt-4o", "agnet": "x"}"#).is_err());
+}
+
+#[test]
+fn an_answer_is_projected_by_earlier_ones_that_grew_as_long() {
+    let book = book();
+    let args = json!({ "api": "openai.chat", "model": "gpt-4o", "agent": "projected", "request":
+        { "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello" }] } });
+    let body = |n: u64| {
+        json!({ "id": format!("p{n}"), "model": "gpt-4o", "choices": [{ "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 8, "completion_tokens": n, "total_tokens": n + 8 } })
+    };
+    assert!(read(&open(&book, &args).progress().expect("it runs")).get("projected_output_tokens").is_none());
+    for n in [2, 3, 10, 20, 30] {
+        finish(&open(&book, &args), &json!({ "body": body(n) }));
+    }
+    let meter = open(&book, &args);
+    assert_eq!(read(&meter.progress().expect("it runs"))["projected_output_tokens"], 13);
+    meter.push_event(r#"{"choices": [{"delta": {"content": "One, two, three"}}]}"#).expect("taken");
+    let progress = read(&meter.progress().expect("it runs"));
+    assert_eq!(progress["output_tokens"], 5);
+    assert_eq!(
+        (&progress["projected_output_tokens"], &progress["projected_cost_usd"]),
+        (&json!(20), &json!("0.00022"))
+    );
+}
