@@ -345,7 +345,8 @@ impl Ledger {
             let mut found = Vec::new();
             let by_key = format!(
                 "SELECT {CALL_COLUMNS} FROM call WHERE seq IN (SELECT seq FROM new_key WHERE key = ?1 \
-                 UNION ALL SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 AND provider = ?3"
+                 UNION ALL SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 \
+                 AND combo IN (SELECT id FROM combo WHERE provider = ?3)"
             );
             let mut by_key = db.prepare_cached(&by_key).map_err(sqlite)?;
             for provider in providers {

@@ -6,7 +6,7 @@ use tokenbook::{Error, Result, Timestamp};
 use crate::filter::{Filter, Wanted, range};
 use crate::ledger::Ledger;
 use crate::record::Call;
-use crate::store::row::{CALL_COLUMNS, Facts, call, facts};
+use crate::store::row::{CALL_COLUMNS, CALL_WIDTH, Facts, call, facts};
 use crate::store::sqlite;
 
 /// Most calls of a page.
@@ -85,7 +85,7 @@ impl Ledger {
             let (at, provider, id) =
                 cursor.map_or((i64::MAX, 0, String::new()), |cursor| (cursor.at, cursor.provider, cursor.id));
             let sql = format!(
-                "SELECT {CALL_COLUMNS}, provider FROM call WHERE at >= ?1 AND at < ?2 AND at <= ?3 \
+                "SELECT {CALL_COLUMNS}, (SELECT k.provider FROM combo k WHERE k.id = combo) AS provider FROM call WHERE at >= ?1 AND at < ?2 AND at <= ?3 \
                  AND (at < ?3 OR (id, provider) < (?4, ?5)) ORDER BY at DESC, id DESC, provider DESC"
             );
             let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
@@ -108,7 +108,7 @@ impl Ledger {
                     return Ok(Page { calls, next_cursor: last });
                 }
                 let stored = call(db, names, row)?.call;
-                let provider: i64 = row.get(32).map_err(sqlite)?;
+                let provider: i64 = row.get(CALL_WIDTH).map_err(sqlite)?;
                 if calls.len() + 1 == query.limit {
                     last = Some(format!("{}:{provider}:{}", stored.at.ms(), stored.id.as_deref().unwrap_or_default()));
                 }

@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod fold;
 pub(crate) mod names;
+pub(crate) mod packed;
 pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod row;

@@ -13,7 +13,7 @@ use crate::filter::{Filter, Wanted, range};
 use crate::ledger::{Ledger, Pending, Status};
 use crate::record::Call;
 use crate::store::queue::MAX_BATCH;
-use crate::store::row::{CALL_COLUMNS, Facts, call, facts};
+use crate::store::row::{CALL_COLUMNS, FACT_WIDTH, Facts, call, facts};
 use crate::store::sqlite;
 
 pub use file::Format;
@@ -165,7 +165,7 @@ impl Ledger {
                 let mut read = 0;
                 while let Some(row) = rows.next().map_err(sqlite)? {
                     read += 1;
-                    next = row.get::<_, i64>(20).map_err(sqlite)? + 1;
+                    next = row.get::<_, i64>(FACT_WIDTH).map_err(sqlite)? + 1;
                     facts(db, names, row, &mut seen)?;
                     let combo = names.combo(db, seen.combo)?;
                     if (from..to).contains(&seen.at) && wanted.has_combo(&combo) && wanted.has_facets(&seen) {

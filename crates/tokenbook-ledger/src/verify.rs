@@ -9,7 +9,8 @@ use crate::digest::{CHAIN_START, Digest, chain, digest};
 use crate::ledger::Ledger;
 use crate::store::fold::{Deltas, Kind};
 use crate::store::names::Names;
-use crate::store::row::{CALL_COLUMNS, Facts, call, facts};
+use crate::store::packed::digest_of;
+use crate::store::row::{CALL_COLUMNS, FACT_WIDTH, Facts, call, facts};
 use crate::store::ticket::{Head, head_beside};
 use crate::store::writer::{HeadRow, key};
 use crate::store::{corrupt, sqlite};
@@ -152,8 +153,7 @@ fn check_calls(
                  UNION ALL SELECT 1 FROM call_key WHERE key = ?1 AND seq = ?2",
         )
         .map_err(sqlite)?;
-    let mut statement =
-        db.prepare(&format!("SELECT {CALL_COLUMNS}, provider FROM call ORDER BY seq")).map_err(sqlite)?;
+    let mut statement = db.prepare(&format!("SELECT {CALL_COLUMNS} FROM call ORDER BY seq")).map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     let mut sums = Deltas::default();
     let mut seen = Facts::default();
@@ -168,7 +168,7 @@ fn check_calls(
         }
     };
     while let Some(row) = rows.next().map_err(sqlite)? {
-        let seq: i64 = row.get(20).map_err(sqlite)?;
+        let seq: i64 = row.get(FACT_WIDTH).map_err(sqlite)?;
         if let Some((_, end, chain)) = pruned.next_if(|(first, ..)| *first == last + 1) {
             (last, link) = (end, chain);
             compare(last, &link, found);
@@ -178,8 +178,8 @@ fn check_calls(
         }
         last = seq;
         found.calls += 1;
-        let stored: Vec<u8> = row.get(31).map_err(sqlite)?;
-        let stored = Digest::try_from(&stored[..]).map_err(|_| corrupt("a fingerprint has a wrong length"))?;
+        let data = row.get_ref(FACT_WIDTH - 1).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a call has no data"))?;
+        let stored = digest_of(data)?;
         link = chain(&link, &stored);
         compare(seq, &link, found);
         match call(db, names, row) {
@@ -195,8 +195,9 @@ fn check_calls(
         }
         if seq <= head.folded {
             folded += 1;
-            let id = row.get_ref(21).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
-            let key = key(row.get(32).map_err(sqlite)?, id);
+            let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
+            let provider = names.combo(db, row.get(1).map_err(sqlite)?)?.provider;
+            let key = key(provider, id);
             if !indexed.exists((key, seq)).map_err(sqlite)? {
                 found.add(ProblemKind::Index, format!("call {seq} ({id:?}) is not in the index of ids"));
             }
@@ -307,7 +308,7 @@ pub(crate) fn walk_chain(
     boundary: i64,
 ) -> Result<()> {
     let mut pruned = pruned_runs(db)?.into_iter().peekable();
-    let mut statement = db.prepare("SELECT seq, at, digest FROM call ORDER BY seq").map_err(sqlite)?;
+    let mut statement = db.prepare("SELECT seq, at, data FROM call ORDER BY seq").map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     let (mut last, mut link) = (0, CHAIN_START);
     loop {
@@ -321,7 +322,8 @@ pub(crate) fn walk_chain(
         if seq != last + 1 {
             return Err(corrupt("calls are missing; nothing was pruned"));
         }
-        link = chain(&link, &row.get(2).map_err(sqlite)?);
+        let data = row.get_ref(2).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a call has no data"))?;
+        link = chain(&link, &digest_of(data)?);
         last = seq;
         let at: i64 = row.get(1).map_err(sqlite)?;
         visit(seq, seq, link, at < boundary)?;
@@ -330,7 +332,7 @@ pub(crate) fn walk_chain(
 
 /// Whether a call with this number is there.
 pub(crate) fn call_place(db: &Connection, seq: i64) -> Result<Option<(i64, String)>> {
-    db.prepare_cached("SELECT provider, id FROM call WHERE seq = ?1")
+    db.prepare_cached("SELECT k.provider, c.id FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1")
         .and_then(|mut statement| statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?))).optional())
         .map_err(sqlite)
 }

@@ -10,6 +10,7 @@ use tokenbook::{Count, Result, Timestamp, TokenKind, Usage, Usd};
 use crate::digest::{Digest, canonical_json, content_id, digest};
 use crate::record::{Call, CallCost, Outcome, ToolTokens};
 use crate::store::names::{Combo, Interner, Names};
+use crate::store::packed::{Packed, ToolColumn, field, pack};
 use crate::store::{corrupt, sqlite};
 use crate::sums::{COLUMN_KINDS, KINDS, Share, Sum};
 
@@ -32,9 +33,9 @@ pub(crate) struct Prepared {
     rest: Option<String>,
 }
 
-/// The rare fields, as JSON in one column.
+/// The rare fields, as JSON.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Rest {
+pub(crate) struct Rest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     operation_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,9 +49,6 @@ struct Rest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<String, String>,
 }
-
-/// One tool's tokens: its name's number, those of its definition, those of its results.
-type ToolColumn = Vec<(i64, Option<u64>, Option<u64>)>;
 
 impl Prepared {
     /// Checks a call and gives it an id if it has none.
@@ -233,11 +231,7 @@ fn signed(count: Count) -> i64 {
     i64::try_from(count.get()).expect("a count has 53 bits")
 }
 
-const INSERT: &str = "INSERT INTO call (seq, id, at, combo, provider, session, answered_model, api, flags, cost, note, \
-    input, cache_read, cache_write, cache_write_5m, cache_write_1h, output, reasoning, max_tokens, stop_reason, \
-    stop_kind, duration_ms, first_token_ms, tags, offered, called, error_class, service_tier, region, exactness, \
-    tool_tokens, rest, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-    ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)";
+const INSERT: &str = "INSERT INTO call (seq, id, at, combo, session, cost, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// Lists of one call as numbers, kept to spare allocations.
 #[derive(Debug, Default)]
@@ -245,6 +239,7 @@ pub(crate) struct Scratch {
     offered: Vec<i64>,
     called: Vec<i64>,
     tools: ToolColumn,
+    data: Vec<u8>,
 }
 
 /// Inserts calls; made once a batch, since looking up a long statement costs as much as a small insert.
@@ -308,8 +303,6 @@ impl<'db> Inserter<'db> {
             let number = interner.name(db, &tool.tool)?;
             scratch.tools.push((number, tool.definition_tokens.map(Count::get), tool.result_tokens.map(Count::get)));
         }
-        let tool_tokens = (!scratch.tools.is_empty())
-            .then(|| serde_json::to_string(&scratch.tools).expect("numbers are written as they are"));
         facts.set_tools(&scratch.offered, &scratch.called, &scratch.tools);
 
         let (max_tokens, duration_ms, first_token_ms) =
@@ -327,90 +320,88 @@ impl<'db> Inserter<'db> {
         }
         .share(&mut facts.share);
 
-        let mut at = 0;
-        macro_rules! bind {
-        ($($value:expr),* $(,)?) => {
-            $(
-                at += 1;
-                statement.raw_bind_parameter(at, $value).map_err(sqlite)?;
-            )*
-        };
-    }
-        bind!(seq, prepared.id(), call.at.ms(), combo_id, provider, session);
-        bind!(interner.optional(db, call.answered_model.as_deref())?, interner.optional(db, call.api.as_deref())?);
-        bind!(flags, cost, interner.optional(db, note)?);
-        for column in columns {
-            bind!(column);
+        let mut packed = [0; field::COUNT];
+        let mut put = |field: usize, value: i64| packed[field] = value.unsigned_abs();
+        put(field::FLAGS, flags);
+        put(field::TAGS, tags);
+        put(field::OFFERED, offered);
+        put(field::CALLED, called);
+        for (field, text) in [
+            (field::ANSWERED_MODEL, call.answered_model.as_deref()),
+            (field::API, call.api.as_deref()),
+            (field::NOTE, note),
+            (field::STOP_REASON, call.stop_reason.as_deref()),
+            (field::STOP_KIND, call.stop_kind.as_deref()),
+            (field::ERROR_CLASS, call.error_class.as_deref()),
+            (field::SERVICE_TIER, call.service_tier.as_deref()),
+            (field::REGION, call.region.as_deref()),
+            (field::EXACTNESS, call.exactness.as_deref()),
+        ] {
+            put(field, interner.optional(db, text)?);
         }
-        bind!(max_tokens);
-        bind!(interner.optional(db, call.stop_reason.as_deref())?, interner.optional(db, call.stop_kind.as_deref())?);
-        bind!(duration_ms, first_token_ms, tags, offered, called);
-        bind!(
-            interner.optional(db, call.error_class.as_deref())?,
-            interner.optional(db, call.service_tier.as_deref())?
-        );
-        bind!(interner.optional(db, call.region.as_deref())?, interner.optional(db, call.exactness.as_deref())?);
-        bind!(tool_tokens, prepared.rest.as_deref(), &prepared.digest[..]);
-        statement.raw_execute().map_err(sqlite)?;
+        for (field, value) in [
+            (field::MAX_TOKENS, max_tokens),
+            (field::DURATION_MS, duration_ms),
+            (field::FIRST_TOKEN_MS, first_token_ms),
+        ] {
+            put(field, value.map_or(0, |value| value + 1));
+        }
+        for (field, column) in (field::TOKENS..).zip(columns) {
+            put(field, column);
+        }
+        let rest = prepared.rest.as_deref().unwrap_or_default();
+        pack(&mut scratch.data, &prepared.digest, &packed, &scratch.tools, rest);
+        let bound = statement
+            .raw_bind_parameter(1, seq)
+            .and_then(|()| statement.raw_bind_parameter(2, prepared.id()))
+            .and_then(|()| statement.raw_bind_parameter(3, call.at.ms()))
+            .and_then(|()| statement.raw_bind_parameter(4, combo_id))
+            .and_then(|()| statement.raw_bind_parameter(5, session))
+            .and_then(|()| statement.raw_bind_parameter(6, cost))
+            .and_then(|()| statement.raw_bind_parameter(7, &scratch.data[..]));
+        bound.and_then(|()| statement.raw_execute()).map_err(sqlite)?;
         Ok(())
     }
 }
 
 /// The columns that [`facts`] reads, in its order; a query may put more behind them.
-pub(crate) const FACT_COLUMNS: &str = "at, combo, session, flags, cost, input, cache_read, cache_write, cache_write_5m, \
-    cache_write_1h, output, reasoning, max_tokens, duration_ms, first_token_ms, tags, offered, called, tool_tokens, rest";
+pub(crate) const FACT_COLUMNS: &str = "at, combo, session, cost, data";
 
 /// How many columns [`facts`] reads.
-pub(crate) const FACT_WIDTH: usize = 20;
+pub(crate) const FACT_WIDTH: usize = 5;
 
 /// Reads what rollups need of a call.
 pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &mut Facts) -> Result<()> {
     let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);
-    let maybe = |at: usize| row.get::<_, Option<i64>>(at).map_err(sqlite);
     let combo = int(1)?;
+    let packed = Packed::of(row)?;
     facts.reset(int(0)?, combo, int(2)?);
-    let mut columns = [0; COLUMN_KINDS];
-    for (at, column) in (5..).zip(&mut columns) {
-        *column = int(at)?;
-    }
-    facts.tags.extend_from_slice(&names.list(db, int(15)?)?);
-    let (offered, called) = (int(16)?, int(17)?);
-    let tools: ToolColumn =
-        match row.get_ref(18).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("tool tokens"))? {
-            Some(text) => serde_json::from_str(text).map_err(|_| corrupt("tool tokens can't be read"))?,
-            None => Vec::new(),
-        };
-    if offered != 0 || called != 0 || !tools.is_empty() {
+    facts.tags.extend_from_slice(&names.list(db, packed.number(field::TAGS))?);
+    let (offered, called) = (packed.number(field::OFFERED), packed.number(field::CALLED));
+    if offered != 0 || called != 0 || !packed.tools.is_empty() {
         let (offered, called) = (names.list(db, offered)?, names.list(db, called)?);
-        facts.set_tools(&offered, &called, &tools);
+        facts.set_tools(&offered, &called, &packed.tools);
     }
-    let rest = read_rest(row, 19)?;
+    let rest = packed.rest()?;
     Numbers {
         failed: names.combo(db, combo)?.failed,
-        flags: int(3)?,
-        cost: maybe(4)?,
-        columns,
+        flags: packed.number(field::FLAGS),
+        cost: row.get(3).map_err(sqlite)?,
+        columns: packed.tokens(),
         rare: rest.as_ref(),
-        max_tokens: maybe(12)?,
-        duration_ms: maybe(13)?,
-        first_token_ms: maybe(14)?,
+        max_tokens: packed.optional(field::MAX_TOKENS),
+        duration_ms: packed.optional(field::DURATION_MS),
+        first_token_ms: packed.optional(field::FIRST_TOKEN_MS),
     }
     .share(&mut facts.share);
     Ok(())
 }
 
-fn read_rest(row: &Row<'_>, at: usize) -> Result<Option<Rest>> {
-    match row.get_ref(at).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("rare fields"))? {
-        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| corrupt("rare fields can't be read")),
-        None => Ok(None),
-    }
-}
+/// The columns that [`call`] reads, in its order: those of [`facts`], the number and the id.
+pub(crate) const CALL_COLUMNS: &str = "at, combo, session, cost, data, seq, id";
 
-/// The columns that [`call`] reads, in its order.
-pub(crate) const CALL_COLUMNS: &str = "at, combo, session, flags, cost, input, cache_read, cache_write, cache_write_5m, \
-    cache_write_1h, output, reasoning, max_tokens, duration_ms, first_token_ms, tags, offered, called, tool_tokens, \
-    rest, seq, id, answered_model, api, note, stop_reason, stop_kind, error_class, service_tier, region, exactness, \
-    digest";
+/// How many columns [`call`] reads.
+pub(crate) const CALL_WIDTH: usize = FACT_WIDTH + 2;
 
 /// A call as it is stored.
 pub(crate) struct Stored {
@@ -420,35 +411,28 @@ pub(crate) struct Stored {
 }
 
 /// Reads a whole call.
-#[expect(clippy::too_many_lines, reason = "one line for each field, as in the record")]
 pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<Stored> {
-    let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);
-    let maybe = |at: usize| row.get::<_, Option<i64>>(at).map_err(sqlite);
-    let count = |value: i64| {
-        u64::try_from(value)
-            .ok()
-            .and_then(|value| Count::new(value).ok())
-            .ok_or_else(|| corrupt("a count is out of range"))
-    };
-    let counted = |at: usize| maybe(at)?.map(count).transpose();
-    let combo = names.combo(db, int(1)?)?;
-    let flags = int(3)?;
-    let rest = read_rest(row, 19)?.unwrap_or_default();
+    let packed = Packed::of(row)?;
+    let combo = names.combo(db, row.get(1).map_err(sqlite)?)?;
+    let flags = packed.number(field::FLAGS);
+    let rest = packed.rest()?.unwrap_or_default();
+    let counted = |field: usize| packed.optional(field).map(count).transpose();
     let usage = if flags & USAGE_KNOWN == 0 {
         None
     } else {
         let mut usage = Usage::new();
         usage.server_tool_requests = rest.server_tool_requests;
-        for (at, kind) in (5..).zip(&KINDS[..COLUMN_KINDS]) {
-            usage.set(*kind, count(int(at)?)?);
+        for (tokens, kind) in packed.tokens().into_iter().zip(&KINDS[..COLUMN_KINDS]) {
+            usage.set(*kind, count(tokens)?);
         }
         for (name, tokens) in &rest.tokens {
             usage.set(TokenKind::from_name(name).ok_or_else(|| corrupt("unknown kind of tokens"))?, *tokens);
         }
         Some(usage)
     };
-    let note = names.name(db, int(24)?)?;
-    let amount = || maybe(4)?.map(|pico| Usd::from_pico(pico.into())).ok_or_else(|| corrupt("an amount is missing"));
+    let note = names.name(db, packed.number(field::NOTE))?;
+    let cost: Option<i64> = row.get(3).map_err(sqlite)?;
+    let amount = || cost.map(|pico| Usd::from_pico(pico.into())).ok_or_else(|| corrupt("an amount is missing"));
     let cost = match flags >> COST_SHIFT & 3 {
         PRICED => CallCost::Priced {
             total_usd: amount()?,
@@ -464,69 +448,62 @@ pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<
         0 => None,
         value => Some(value == 2),
     };
-    let tools: ToolColumn =
-        match row.get_ref(18).map_err(sqlite)?.as_str_or_null().map_err(|_| corrupt("tool tokens"))? {
-            Some(text) => serde_json::from_str(text).map_err(|_| corrupt("tool tokens can't be read"))?,
-            None => Vec::new(),
-        };
-    let mut tool_tokens = Vec::with_capacity(tools.len());
-    for (tool, definition, result) in tools {
+    let mut text = |id: i64| -> Result<Option<String>> { Ok(names.name(db, id)?.map(|name| name.as_ref().to_owned())) };
+    let mut tool_tokens = Vec::with_capacity(packed.tools.len());
+    for (tool, definition, result) in &packed.tools {
         tool_tokens.push(ToolTokens {
-            tool: names.name(db, tool)?.ok_or_else(|| corrupt("a tool has no name"))?.as_ref().to_owned(),
+            tool: text(*tool)?.ok_or_else(|| corrupt("a tool has no name"))?,
             definition_tokens: definition.map(Count::new).transpose().map_err(|_| corrupt("tool tokens"))?,
             result_tokens: result.map(Count::new).transpose().map_err(|_| corrupt("tool tokens"))?,
         });
     }
-    let mut text =
-        |at: usize| -> Result<Option<String>> { Ok(names.name(db, int(at)?)?.map(|name| name.as_ref().to_owned())) };
-    let (answered_model, api, session) = (text(22)?, text(23)?, text(2)?);
-    let (stop_reason, stop_kind, error_class) = (text(25)?, text(26)?, text(27)?);
-    let (service_tier, region, exactness) = (text(28)?, text(29)?, text(30)?);
-    let mut list = |at: usize| -> Result<Vec<String>> {
-        let members = names.list(db, int(at)?)?;
-        let mut list = Vec::with_capacity(members.len());
-        for member in members.iter() {
-            list.push(names.name(db, *member)?.ok_or_else(|| corrupt("a list has a gap"))?.as_ref().to_owned());
-        }
-        Ok(list)
-    };
-    let (tags, tools_offered, tools_called) = (list(15)?, list(16)?, list(17)?);
-    let mut of_combo =
-        |id: i64| -> Result<Option<String>> { Ok(names.name(db, id)?.map(|name| name.as_ref().to_owned())) };
-    let call = Call {
-        id: Some(row.get(21).map_err(sqlite)?),
-        at: Timestamp::from_ms(int(0)?).map_err(|_| corrupt("an instant is out of range"))?,
-        provider: of_combo(combo.provider)?,
-        model: of_combo(combo.model)?.ok_or_else(|| corrupt("a call has no model"))?,
-        answered_model,
-        api,
-        agent: of_combo(combo.agent)?,
-        action: of_combo(combo.action)?,
-        session,
-        tags,
+    let mut call = Call {
+        id: Some(row.get(FACT_WIDTH + 1).map_err(sqlite)?),
+        provider: text(combo.provider)?,
+        answered_model: text(packed.number(field::ANSWERED_MODEL))?,
+        api: text(packed.number(field::API))?,
+        agent: text(combo.agent)?,
+        action: text(combo.action)?,
+        session: text(row.get(2).map_err(sqlite)?)?,
         operation_id: rest.operation_id,
         attempt: rest.attempt,
         parent_id: rest.parent_id,
         usage,
         cost,
-        max_tokens: counted(12)?,
-        stop_reason,
-        stop_kind,
+        max_tokens: counted(field::MAX_TOKENS)?,
+        stop_reason: text(packed.number(field::STOP_REASON))?,
+        stop_kind: text(packed.number(field::STOP_KIND))?,
         truncated: three_way(TRUNCATED_SHIFT),
         partial: flags & PARTIAL != 0,
-        duration_ms: counted(13)?,
-        time_to_first_token_ms: counted(14)?,
-        tools_offered,
-        tools_called,
+        duration_ms: counted(field::DURATION_MS)?,
+        time_to_first_token_ms: counted(field::FIRST_TOKEN_MS)?,
         tool_tokens,
         outcome: if combo.failed { Outcome::Error } else { Outcome::Success },
-        error_class,
-        service_tier,
-        region,
+        error_class: text(packed.number(field::ERROR_CLASS))?,
+        service_tier: text(packed.number(field::SERVICE_TIER))?,
+        region: text(packed.number(field::REGION))?,
         batch: three_way(BATCH_SHIFT),
-        exactness,
+        exactness: text(packed.number(field::EXACTNESS))?,
         metadata: rest.metadata,
+        ..Call::new(
+            Timestamp::from_ms(row.get(0).map_err(sqlite)?).map_err(|_| corrupt("an instant is out of range"))?,
+            text(combo.model)?.ok_or_else(|| corrupt("a call has no model"))?,
+        )
     };
+    for (field, list) in [
+        (field::TAGS, &mut call.tags),
+        (field::OFFERED, &mut call.tools_offered),
+        (field::CALLED, &mut call.tools_called),
+    ] {
+        for member in names.list(db, packed.number(field))?.iter() {
+            list.push(names.name(db, *member)?.ok_or_else(|| corrupt("a list has a gap"))?.as_ref().to_owned());
+        }
+    }
     let price = note.filter(|_| flags >> COST_SHIFT & 3 == PRICED);
     Ok(Stored { call, price })
+}
+
+fn count(value: i64) -> Result<Count> {
+    let count = u64::try_from(value).ok().and_then(|value| Count::new(value).ok());
+    count.ok_or_else(|| corrupt("a count is out of range"))
 }

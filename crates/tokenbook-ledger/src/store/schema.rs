@@ -7,10 +7,17 @@ use tokenbook::{Error, ErrorCode, Result};
 
 use crate::digest::CHAIN_START;
 use crate::ledger::{Durability, Journal};
+use crate::store::packed::add_function;
 use crate::store::sqlite;
 
 /// The newest schema that this version knows.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
+
+/// The oldest schema that can be brought up to date: those before it were never released.
+const OLDEST: i64 = 3;
+
+/// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
+const TABLES: [&str; 2] = [CALLS, BUDGETS];
 
 /// "tknb": tells a ledger from any other database.
 const APPLICATION_ID: i64 = 0x746b_6e62;
@@ -56,13 +63,14 @@ pub(crate) fn connect(place: &Place, durability: Durability, wait: Duration) -> 
         ))
         .map_err(sqlite)?;
     connection.set_prepared_statement_cache_capacity(64);
+    add_function(&connection)?;
     Ok(connection)
 }
 
 /// Creates or upgrades the tables; the caller holds the ticket.
 ///
-/// Each step is one transaction together with its version number, so a kill between two steps leaves a file that the
-/// next start carries on with.
+/// Each step is one transaction together with its version number, so a kill at any moment leaves a file that the next
+/// start carries on with.
 pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Option<&str>) -> Result<String> {
     let pragma = |connection: &Connection, name: &str| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sqlite)
@@ -80,6 +88,13 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
         ))
         .with("schema", version.to_string()));
     }
+    if (1..OLDEST).contains(&version) {
+        return Err(Error::invalid(format!(
+            "the ledger was written by a tokenbook from before its first release (schema {version}, the oldest known is \
+             {OLDEST}): export it as JSONL with that one and import it into a new file"
+        ))
+        .with("schema", version.to_string()));
+    }
     if let Place::File { journal, .. } = place {
         let mode = match journal {
             Journal::Wal => "WAL",
@@ -94,9 +109,11 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
             ));
         }
     }
-    if version < 1 {
+    if version == 0 {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-        step.execute_batch(STEP_1).map_err(sqlite)?;
+        for tables in TABLES {
+            step.execute_batch(tables).map_err(sqlite)?;
+        }
         step.execute(
             "INSERT INTO head (one, seq, count, folded, indexed, pruned_before, chain) VALUES (1, 0, 0, 0, 0, 0, ?1)",
             [&CHAIN_START[..]],
@@ -105,13 +122,7 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
         step.execute("INSERT INTO meta (key, value) VALUES ('time_zone', ?1)", [time_zone.unwrap_or("UTC")])
             .map_err(sqlite)?;
         step.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite)?;
-        step.pragma_update(None, "user_version", 1).map_err(sqlite)?;
-        step.commit().map_err(sqlite)?;
-    }
-    if version < 2 {
-        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-        step.execute_batch(STEP_2).map_err(sqlite)?;
-        step.pragma_update(None, "user_version", 2).map_err(sqlite)?;
+        step.pragma_update(None, "user_version", VERSION).map_err(sqlite)?;
         step.commit().map_err(sqlite)?;
     }
     let stored: String =
@@ -129,7 +140,7 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
 /// Names are interned (0 is none), lists too; a `combo` is what every rollup is grouped by. `call.seq` has no gaps
 /// except where `pruned` says so. `call_key`, `new_key` and `roll` cover the calls up to `head.folded`; the few after it
 /// are read from `call` itself, so that an append writes few pages.
-const STEP_1: &str = "
+const CALLS: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -146,16 +157,8 @@ CREATE TABLE combo (
 ) STRICT;
 CREATE TABLE call (
   seq INTEGER PRIMARY KEY,
-  id TEXT NOT NULL, at INTEGER NOT NULL, combo INTEGER NOT NULL, provider INTEGER NOT NULL, session INTEGER NOT NULL,
-  answered_model INTEGER NOT NULL, api INTEGER NOT NULL, flags INTEGER NOT NULL,
-  cost INTEGER, note INTEGER NOT NULL,
-  input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
-  cache_write_1h INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
-  max_tokens INTEGER, stop_reason INTEGER NOT NULL, stop_kind INTEGER NOT NULL,
-  duration_ms INTEGER, first_token_ms INTEGER,
-  tags INTEGER NOT NULL, offered INTEGER NOT NULL, called INTEGER NOT NULL,
-  error_class INTEGER NOT NULL, service_tier INTEGER NOT NULL, region INTEGER NOT NULL, exactness INTEGER NOT NULL,
-  tool_tokens TEXT, rest TEXT, digest BLOB NOT NULL
+  id TEXT NOT NULL, at INTEGER NOT NULL, combo INTEGER NOT NULL, session INTEGER NOT NULL, cost INTEGER,
+  data BLOB NOT NULL
 ) STRICT;
 CREATE INDEX call_at ON call (at);
 CREATE TABLE call_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
@@ -171,40 +174,40 @@ CREATE VIEW calls AS SELECT
   provider.text AS provider, model.text AS model, answered_model.text AS answered_model, api.text AS api,
   agent.text AS agent, action.text AS action, session.text AS session,
   iif(k.failed, 'error', 'success') AS outcome,
-  CASE (c.flags >> 5) & 3 WHEN 1 THEN 'priced' WHEN 2 THEN 'stated' ELSE 'unpriced' END AS cost_status,
+  CASE (call_field(c.data, 0) >> 5) & 3 WHEN 1 THEN 'priced' WHEN 2 THEN 'stated' ELSE 'unpriced' END AS cost_status,
   c.cost AS cost_pico_usd,
-  iif((c.flags >> 7) & 1, c.input, NULL) AS input_tokens,
-  iif((c.flags >> 7) & 1, c.cache_read, NULL) AS cache_read_tokens,
-  iif((c.flags >> 7) & 1, c.cache_write, NULL) AS cache_write_tokens,
-  iif((c.flags >> 7) & 1, c.cache_write_5m, NULL) AS cache_write_5m_tokens,
-  iif((c.flags >> 7) & 1, c.cache_write_1h, NULL) AS cache_write_1h_tokens,
-  iif((c.flags >> 7) & 1, c.output, NULL) AS output_tokens,
-  iif((c.flags >> 7) & 1, c.reasoning, NULL) AS reasoning_tokens,
-  c.max_tokens, stop_reason.text AS stop_reason, stop_kind.text AS stop_kind,
-  CASE (c.flags >> 1) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS truncated,
-  c.flags & 1 AS partial, c.duration_ms, c.first_token_ms AS time_to_first_token_ms,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 16), NULL) AS input_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 17), NULL) AS cache_read_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 18), NULL) AS cache_write_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 19), NULL) AS cache_write_5m_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 20), NULL) AS cache_write_1h_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 21), NULL) AS output_tokens,
+  iif((call_field(c.data, 0) >> 7) & 1, call_field(c.data, 22), NULL) AS reasoning_tokens,
+  nullif(call_field(c.data, 13), 0) - 1 AS max_tokens, stop_reason.text AS stop_reason, stop_kind.text AS stop_kind,
+  CASE (call_field(c.data, 0) >> 1) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS truncated,
+  call_field(c.data, 0) & 1 AS partial, nullif(call_field(c.data, 14), 0) - 1 AS duration_ms, nullif(call_field(c.data, 15), 0) - 1 AS time_to_first_token_ms,
   (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
-    WHERE l.id = c.tags AND n.id = e.value) AS tags,
+    WHERE l.id = call_field(c.data, 1) AND n.id = e.value) AS tags,
   (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
-    WHERE l.id = c.offered AND n.id = e.value) AS tools_offered,
+    WHERE l.id = call_field(c.data, 2) AND n.id = e.value) AS tools_offered,
   (SELECT json_group_array(n.text) FROM list l, json_each('[' || l.members || ']') e, name n
-    WHERE l.id = c.called AND n.id = e.value) AS tools_called,
+    WHERE l.id = call_field(c.data, 3) AND n.id = e.value) AS tools_called,
   error_class.text AS error_class, service_tier.text AS service_tier, region.text AS region,
-  CASE (c.flags >> 3) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS batch, exactness.text AS exactness,
-  c.rest AS more
+  CASE (call_field(c.data, 0) >> 3) & 3 WHEN 1 THEN 0 WHEN 2 THEN 1 END AS batch, exactness.text AS exactness,
+  call_field(c.data, 23) AS more
 FROM call c JOIN combo k ON k.id = c.combo
-  LEFT JOIN name provider ON provider.id = c.provider LEFT JOIN name model ON model.id = k.model
-  LEFT JOIN name answered_model ON answered_model.id = c.answered_model LEFT JOIN name api ON api.id = c.api
+  LEFT JOIN name provider ON provider.id = k.provider LEFT JOIN name model ON model.id = k.model
+  LEFT JOIN name answered_model ON answered_model.id = call_field(c.data, 4) LEFT JOIN name api ON api.id = call_field(c.data, 5)
   LEFT JOIN name agent ON agent.id = k.agent LEFT JOIN name action ON action.id = k.action
   LEFT JOIN name session ON session.id = c.session
-  LEFT JOIN name stop_reason ON stop_reason.id = c.stop_reason LEFT JOIN name stop_kind ON stop_kind.id = c.stop_kind
-  LEFT JOIN name error_class ON error_class.id = c.error_class
-  LEFT JOIN name service_tier ON service_tier.id = c.service_tier LEFT JOIN name region ON region.id = c.region
-  LEFT JOIN name exactness ON exactness.id = c.exactness;
+  LEFT JOIN name stop_reason ON stop_reason.id = call_field(c.data, 7) LEFT JOIN name stop_kind ON stop_kind.id = call_field(c.data, 8)
+  LEFT JOIN name error_class ON error_class.id = call_field(c.data, 9)
+  LEFT JOIN name service_tier ON service_tier.id = call_field(c.data, 10) LEFT JOIN name region ON region.id = call_field(c.data, 11)
+  LEFT JOIN name exactness ON exactness.id = call_field(c.data, 12);
 ";
 
 /// Budgets count in their own unit, as text, since a sum may be beyond 64 bits; `control` says when they have changed.
-const STEP_2: &str = "
+const BUDGETS: &str = "
 CREATE TABLE control (one INTEGER PRIMARY KEY CHECK (one = 1), budgets INTEGER NOT NULL) STRICT;
 INSERT INTO control (one, budgets) VALUES (1, 0);
 CREATE TABLE budget (
@@ -247,7 +250,10 @@ mod tests {
         let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
         connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
         let newer = open(&place).expect_err("refused");
-        assert!(newer.message().contains("newer tokenbook (schema 3"), "{newer}");
+        assert!(newer.message().contains("newer tokenbook (schema 4"), "{newer}");
+        connection.pragma_update(None, "user_version", OLDEST - 1).expect("set");
+        let older = open(&place).expect_err("refused");
+        assert!(older.message().contains("export it as JSONL"), "{older}");
         connection.execute_batch("PRAGMA user_version=0; PRAGMA application_id=7;").expect("set");
         assert!(open(&place).expect_err("refused").message().contains("no tokenbook ledger"));
     }

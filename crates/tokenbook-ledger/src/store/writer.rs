@@ -18,7 +18,7 @@ use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
 use crate::store::names::{Interner, Names};
 use crate::store::queue::{MAX_BATCH, Queue, Work};
-use crate::store::row::{self, FACT_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepared, Scratch};
+use crate::store::row::{self, CALL_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepared, Scratch};
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
@@ -342,7 +342,7 @@ impl Writer {
                 head.folded
             }
         };
-        let sql = format!("SELECT {FACT_COLUMNS}, seq, id, provider FROM call WHERE seq > ?1 ORDER BY seq");
+        let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
         let mut rows = statement.query([after]).map_err(sqlite)?;
         let mut facts = Facts::default();
@@ -350,7 +350,7 @@ impl Writer {
             row::facts(&self.db, &mut self.names, row, &mut facts)?;
             self.tail.deltas.add(&mut self.calendar, &facts);
             let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
-            let provider = row.get(FACT_WIDTH + 2).map_err(sqlite)?;
+            let provider = self.names.combo(&self.db, facts.combo)?.provider;
             self.tail.insert(key(provider, id), row.get(FACT_WIDTH).map_err(sqlite)?);
         }
         Ok(())
@@ -367,7 +367,11 @@ impl Writer {
         let mut inserter = Inserter::new(db, scratch)?;
         let mut search = Search {
             keys: db.prepare_cached(KEYS).map_err(sqlite)?,
-            call: db.prepare_cached("SELECT id, provider, digest FROM call WHERE seq = ?1").map_err(sqlite)?,
+            call: db
+                .prepare_cached(
+                    "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
+                )
+                .map_err(sqlite)?,
         };
         let mut facts = Facts::default();
         for prepared in calls {
@@ -496,7 +500,7 @@ impl Search<'_> {
         let found = call
             .query_row([seq], |row| {
                 let is_it = row.get_ref(0)?.as_str()? == prepared.id() && row.get::<_, i64>(1)? == provider;
-                Ok(is_it.then_some((seq, row.get_ref(2)?.as_blob()? == prepared.digest)))
+                Ok(is_it.then_some((seq, row.get_ref(2)?.as_blob()?.starts_with(&prepared.digest))))
             })
             .optional()
             .map_err(sqlite)?;
@@ -506,7 +510,7 @@ impl Search<'_> {
 
 #[cold]
 fn conflict(db: &Connection, names: &mut Names, seq: i64, prepared: &Prepared) -> Result<Error> {
-    let sql = format!("SELECT {} FROM call WHERE seq = ?1", row::CALL_COLUMNS);
+    let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq = ?1");
     let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
     let mut rows = statement.query([seq]).map_err(sqlite)?;
     let row = rows.next().map_err(sqlite)?.ok_or_else(|| corrupt("a call is missing"))?;
