@@ -277,6 +277,34 @@ class Ledger {
     return this.#call('stats', {});
   }
 
+  budgetSet(budget) {
+    return this.#call('budget_set', budget);
+  }
+
+  async budgetRemove(name) {
+    await this.#call('budget_remove', { name });
+  }
+
+  budgets(args = {}) {
+    return this.#call('budgets', args);
+  }
+
+  reserve(args = {}) {
+    return this.#call('reserve', args);
+  }
+
+  extend(hold_id, args = {}) {
+    return this.#call('extend', { ...args, hold_id });
+  }
+
+  settle(hold_id, call) {
+    return this.#call('settle', { hold_id, call });
+  }
+
+  void(hold_id) {
+    return this.#call('void', { hold_id });
+  }
+
   async close() {
     await this.#call('close', {});
   }

@@ -3,11 +3,15 @@ import type {
   Api,
   Attribution,
   BatchCost,
+  Budget,
+  BudgetStatus,
+  Budgets,
   Call,
   Cost,
   Exported,
   Extraction,
   Group,
+  Hold,
   ImportedFile,
   MeterProgress,
   Metered,
@@ -30,6 +34,7 @@ import type {
   Usage,
   Verification,
   Version,
+  Voided,
   Written,
 } from './types.js';
 
@@ -239,6 +244,37 @@ export interface Selection {
   filter?: Filter;
 }
 
+/** A budget as it is given: everything but its name, its period and one of the limits may be left out. */
+export type BudgetInput = Pick<Budget, 'name' | 'period'> &
+  Partial<Omit<Budget, 'scope'>> & {
+    scope?: Pick<Filter, 'agent' | 'action' | 'model' | 'provider' | 'session' | 'tag'>;
+    /** Which period's standing the answer tells; that of now without it. */
+    at?: Instant;
+  };
+
+/** A call that asks whether it may be made. */
+export interface ReserveArgs {
+  /** When it is made; now without it. */
+  at?: Instant;
+  agent?: string;
+  action?: string;
+  model?: string;
+  provider?: string;
+  session?: string;
+  tags?: readonly string[];
+  /** The most that it can cost. */
+  cost_usd?: string;
+  /** The most tokens that it can take, input and output together. */
+  tokens?: number;
+  /** The input as counted: with `max_tokens` and a model that has a price, it gives the most that the call can cost. */
+  input_tokens?: number;
+  max_tokens?: number;
+  /** Who holds; the process without it. */
+  owner?: string;
+  /** How long the hold lasts unless it is extended; 15 minutes without it. */
+  ttl_ms?: number;
+}
+
 /** A durable ledger of calls in one file; any number of processes may use it at once. */
 export declare class Ledger {
   /**
@@ -274,6 +310,29 @@ export declare class Ledger {
   import(path: string, args?: { format?: 'jsonl' | 'csv' }): Promise<ImportedFile>;
   /** Gives figures about the ledger's file. */
   stats(): Promise<Stats>;
+  /** Sets a budget, or changes the one of that name, and tells how it stands. What was spent before counts. */
+  budgetSet(budget: BudgetInput): Promise<BudgetStatus>;
+  /**
+   * Removes a budget.
+   * @throws {TokenbookError} `not_found` when there is none of that name.
+   */
+  budgetRemove(name: string): Promise<void>;
+  /** Tells how all budgets stand: limit, spent, held, left, and the period. */
+  budgets(args?: { at?: Instant }): Promise<Budgets>;
+  /**
+   * Puts aside what a call may take, in every budget that is for it. Without such a budget the hold has no id.
+   * @throws {TokenbookError} `budget_exceeded` when a hard budget has not enough left; `details` name the budget, its limit and what is left.
+   */
+  reserve(args?: ReserveArgs): Promise<Hold>;
+  /**
+   * Puts aside more for a running call, or keeps its hold for longer.
+   * @throws {TokenbookError} `budget_exceeded` when the call should be stopped, `conflict` when the hold is gone.
+   */
+  extend(holdId: number, args?: { cost_usd?: string; tokens?: number; ttl_ms?: number; at?: Instant }): Promise<Hold>;
+  /** Records a call and lets its hold go, in one step. The call is recorded whatever became of the hold. */
+  settle(holdId: number, call: CallInput): Promise<Recorded>;
+  /** Lets the hold of a call go that was not made; tells whether it was still there. */
+  void(holdId: number): Promise<Voided>;
   /** Makes everything durable and closes the file. */
   close(): Promise<void>;
 }

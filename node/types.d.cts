@@ -27,6 +27,91 @@ export interface BatchCost {
   unpriced_models: Array<string>;
 }
 
+/** A limit on what some calls may cost, or on how many tokens they may take, in each period. */
+export interface Budget {
+  /** Whether a hard budget lets calls pass whose worst case is unknown, such as those of a model without a price. */
+  allow_unpriced: boolean;
+  /** Whether a call that may not fit is refused or only warned of. */
+  mode: Mode;
+  /** What it is called; a budget that is set under the same name takes its place. */
+  name: string;
+  /** How often it starts anew. */
+  period: Period;
+  /** Which calls it is for; all without a scope. */
+  scope: Scope;
+  /** The limit in tokens, input and output together. */
+  limit_tokens?: number;
+  /** The limit in dollars. Either this or `limit_tokens` is given. */
+  limit_usd?: string;
+  /** The zone whose days, weeks and months are meant; UTC if absent. */
+  time_zone?: string;
+  /** How far a rolling window reaches back. */
+  window_minutes?: number;
+}
+
+/** How close a budget is to its limit. */
+export type BudgetState = 'ok' | 'close' | 'exhausted';
+
+/** How a budget stands at one moment. */
+export interface BudgetStatus {
+  /** Whether calls pass whose worst case is unknown. */
+  allow_unpriced: boolean;
+  /** Whether a call that may not fit is refused or only warned of. */
+  mode: Mode;
+  /** What it is called. */
+  name: string;
+  /** How often it starts anew. */
+  period: Period;
+  /** Which calls it is for. */
+  scope: Scope;
+  /** How close it is to its limit. */
+  state: BudgetState;
+  /** The zone of its days. */
+  time_zone: string;
+  /** Calls of the period whose cost, or whose tokens, are unknown: they are not in what is spent. */
+  uncounted_calls: number;
+  /** What running calls have put aside. */
+  held_tokens?: number;
+  /** What running calls have put aside. */
+  held_usd?: string;
+  /** What a further call may take; never below 0. */
+  left_tokens?: number;
+  /** What a further call may cost; never below 0. */
+  left_usd?: string;
+  /** The limit in tokens. */
+  limit_tokens?: number;
+  /** The limit in dollars. */
+  limit_usd?: string;
+  /** The first instant of the next period; absent where there is none. */
+  period_end?: string;
+  /** The first instant of the period; absent where it has none. */
+  period_start?: string;
+  /** Spent ÷ limit, rounded down to four decimals; absent for a limit of 0. */
+  share?: number;
+  /** What recorded calls of the period took. */
+  spent_tokens?: number;
+  /** What recorded calls of the period cost. */
+  spent_usd?: string;
+  /** How far a rolling window reaches back. */
+  window_minutes?: number;
+}
+
+/** A soft budget that a call may exceed. */
+export interface BudgetWarning {
+  /** The budget's name. */
+  budget: string;
+  /** What is the matter, for people. */
+  message: string;
+}
+
+/** How all budgets stand. */
+export interface Budgets {
+  /** At which instant. */
+  at: string;
+  /** By name. */
+  budgets: Array<BudgetStatus>;
+}
+
 /** One API request with its one response: the unit of the ledger. */
 export interface Call {
   /** When the call was made. */
@@ -256,6 +341,16 @@ export interface Extraction {
 /** What a report groups by. */
 export type Group = 'agent' | 'action' | 'model' | 'provider' | 'tool' | 'session' | 'tag' | 'outcome' | 'hour' | 'day' | 'week' | 'month';
 
+/** What was put aside for a call. */
+export interface Hold {
+  /** When it lapses unless it is extended. */
+  expires_at?: string;
+  /** The hold to settle or void; absent when no budget is for this call, so that nothing was put aside. */
+  hold_id?: number;
+  /** The soft budgets that the call may exceed. */
+  warnings?: Array<BudgetWarning>;
+}
+
 /** What an import did. */
 export interface ImportedFile {
   /** How many were there already. */
@@ -456,6 +551,9 @@ export interface Metered {
   status: Status;
 }
 
+/** What a budget does about a call that may not fit. */
+export type Mode = 'hard' | 'soft';
+
 /** A model at a provider with all its price rows, for people to look at. */
 export interface Model {
   /** The name that costs are shown under. */
@@ -503,6 +601,9 @@ export interface Part {
 
 /** What a part of a request is. */
 export type PartKind = 'system' | 'message' | 'tool_definition' | 'tool_call' | 'tool_result' | 'image' | 'document' | 'output_schema';
+
+/** How often a budget starts anew. */
+export type Period = 'hour' | 'day' | 'week' | 'month' | 'rolling' | 'total';
 
 /** The rates above a context threshold, for people to look at. */
 export interface PriceAbove {
@@ -887,6 +988,22 @@ export interface Row {
   week?: string;
 }
 
+/** Which calls a budget is for: for each field that is given, those with one of its values. JSON takes one value or a list. */
+export interface Scope {
+  /** Calls for these actions. */
+  action?: Array<string>;
+  /** Calls of these agents. */
+  agent?: Array<string>;
+  /** Calls that ask for these models. */
+  model?: Array<string>;
+  /** Calls to these providers. */
+  provider?: Array<string>;
+  /** Calls of these sessions. */
+  session?: Array<string>;
+  /** Calls with one of these tags. */
+  tag?: Array<string>;
+}
+
 /** Figures about a ledger's file. */
 export interface Stats {
   /** Calls that are in the ledger. */
@@ -1017,6 +1134,12 @@ export interface Version {
   catalog_version: string;
   /** The library's. */
   version: string;
+}
+
+/** What became of a hold that was to be let go. */
+export interface Voided {
+  /** Whether it was still there. */
+  voided: boolean;
 }
 
 /** Something odd about a response that makes no number wrong. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -203,6 +204,130 @@ class Ledger:
     def stats(self) -> types.Stats:
         """Gives figures about the ledger's file."""
         return decode(types.Stats, self._call("stats", {}))
+
+    def budget_set(
+        self,
+        name: str,
+        *,
+        period: str,
+        limit_usd: decimal.Decimal | str | None = None,
+        limit_tokens: int | None = None,
+        time_zone: str | None = None,
+        window_minutes: int | None = None,
+        mode: str | None = None,
+        allow_unpriced: bool | None = None,
+        at: Instant | None = None,
+        **scope: Any,
+    ) -> types.BudgetStatus:
+        """Sets a budget, or changes the one of that name, and tells how it stands; what was spent before counts.
+
+        ``period`` is ``hour``, ``day``, ``week``, ``month`` (of ``time_zone``), ``rolling`` (over ``window_minutes``) or
+        ``total``; ``mode`` is ``hard`` (refuse, the default) or ``soft`` (warn). The scope names values of ``agent``,
+        ``action``, ``model``, ``provider``, ``session`` and ``tag``, one or a list; without any it is for all calls.
+
+        >>> with Ledger(":memory:") as book:
+        ...     book.budget_set("editor", limit_usd="5", period="day", agent="editor").left_usd
+        Decimal('5')
+        """
+        args = {
+            "name": name,
+            "period": period,
+            "limit_usd": None if limit_usd is None else str(limit_usd),
+            "limit_tokens": limit_tokens,
+            "time_zone": time_zone,
+            "window_minutes": window_minutes,
+            "mode": mode,
+            "allow_unpriced": allow_unpriced,
+            "at": at,
+            "scope": scope,
+        }
+        return decode(types.BudgetStatus, self._call("budget_set", args))
+
+    def budget_remove(self, name: str) -> None:
+        """Removes a budget.
+
+        :raises NotFoundError: there is none of that name.
+        """
+        self._call("budget_remove", {"name": name})
+
+    def budgets(self, *, at: Instant | None = None) -> Sequence[types.BudgetStatus]:
+        """Tells how all budgets stand: limit, spent, held, left, and the period."""
+        return decode(types.Budgets, self._call("budgets", {"at": at})).budgets
+
+    def reserve(
+        self,
+        *,
+        agent: str | None = None,
+        action: str | None = None,
+        model: str | None = None,
+        provider: str | None = None,
+        session: str | None = None,
+        tags: Sequence[str] | None = None,
+        cost_usd: decimal.Decimal | str | None = None,
+        tokens: int | None = None,
+        input_tokens: int | None = None,
+        max_tokens: int | None = None,
+        owner: str | None = None,
+        ttl_ms: int | None = None,
+        at: Instant | None = None,
+    ) -> types.Hold:
+        """Puts aside what a call may take at most, in every budget that is for it; without one the hold has no id.
+
+        The most is given as ``cost_usd`` and ``tokens``, or worked out from ``input_tokens`` and ``max_tokens``. The hold
+        is let go by :meth:`settle` or :meth:`void`, or lapses after ``ttl_ms`` (15 minutes).
+
+        :raises BudgetExceededError: a hard budget has not enough left; its ``details`` name it and what is left.
+        """
+        args = {
+            "agent": agent,
+            "action": action,
+            "model": model,
+            "provider": provider,
+            "session": session,
+            "tags": None if tags is None else list(tags),
+            "cost_usd": None if cost_usd is None else str(cost_usd),
+            "tokens": tokens,
+            "input_tokens": input_tokens,
+            "max_tokens": max_tokens,
+            "owner": owner,
+            "ttl_ms": ttl_ms,
+            "at": at,
+        }
+        return decode(types.Hold, self._call("reserve", args))
+
+    def extend(
+        self,
+        hold_id: int,
+        *,
+        cost_usd: decimal.Decimal | str | None = None,
+        tokens: int | None = None,
+        ttl_ms: int | None = None,
+        at: Instant | None = None,
+    ) -> types.Hold:
+        """Puts aside more for a running call, or keeps its hold for longer.
+
+        :raises BudgetExceededError: there is not enough left: stop the call.
+        :raises ConflictError: the hold was settled or voided, or has lapsed.
+        """
+        args = {
+            "hold_id": hold_id,
+            "cost_usd": None if cost_usd is None else str(cost_usd),
+            "tokens": tokens,
+            "ttl_ms": ttl_ms,
+            "at": at,
+        }
+        return decode(types.Hold, self._call("extend", args))
+
+    def settle(
+        self, hold_id: int, call: types.Call | Mapping[str, Any] | None = None, **fields: Any
+    ) -> types.Recorded:
+        """Records a call, as :meth:`record` does, and lets its hold go in the same step."""
+        given = _wire.plain(call) if call is not None else {}
+        return decode(types.Recorded, self._call("settle", {"hold_id": hold_id, "call": {**given, **fields}}))
+
+    def void(self, hold_id: int) -> bool:
+        """Lets the hold of a call go that was not made; whether it was still there."""
+        return decode(types.Voided, self._call("void", {"hold_id": hold_id})).voided
 
     def close(self) -> None:
         """Makes everything durable and closes the file."""

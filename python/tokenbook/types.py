@@ -11,6 +11,11 @@ __all__ = [
     "Api",
     "Attribution",
     "BatchCost",
+    "Budget",
+    "BudgetState",
+    "BudgetStatus",
+    "BudgetWarning",
+    "Budgets",
     "Call",
     "CallCost",
     "Change",
@@ -25,6 +30,7 @@ __all__ = [
     "Exported",
     "Extraction",
     "Group",
+    "Hold",
     "ImportedFile",
     "Iteration",
     "Line",
@@ -33,12 +39,14 @@ __all__ = [
     "Measures",
     "MeterProgress",
     "Metered",
+    "Mode",
     "Model",
     "ModelName",
     "Outcome",
     "Page",
     "Part",
     "PartKind",
+    "Period",
     "PriceAbove",
     "PriceChange",
     "PriceRow",
@@ -63,6 +71,7 @@ __all__ = [
     "RequestCount",
     "Reservation",
     "Row",
+    "Scope",
     "Stats",
     "Status",
     "StopKind",
@@ -72,6 +81,7 @@ __all__ = [
     "Usage",
     "Verification",
     "Version",
+    "Voided",
     "Warning",
     "Written",
 ]
@@ -96,6 +106,9 @@ Api = Literal[
     "ai_sdk",
 ]
 """A wire format: how one kind of endpoint spells requests, responses and usage."""
+
+BudgetState = Literal["ok", "close", "exhausted"]
+"""How close a budget is to its limit."""
 
 Change = Literal["added", "removed", "changed"]
 """What another catalog does to a model."""
@@ -122,6 +135,9 @@ Group = Literal[
 Matched = Literal["name", "version", "date", "latest"]
 """The rule by which a name was found. There are no others: a name is never matched because it looks like another."""
 
+Mode = Literal["hard", "soft"]
+"""What a budget does about a call that may not fit."""
+
 Outcome = Literal["success", "error"]
 """Whether a call succeeded."""
 
@@ -136,6 +152,9 @@ PartKind = Literal[
     "output_schema",
 ]
 """What a part of a request is."""
+
+Period = Literal["hour", "day", "week", "month", "rolling", "total"]
+"""How often a budget starts anew."""
 
 ProblemKind = Literal["damaged", "changed", "lost", "wrong_sum", "index"]
 """What can be wrong with a ledger."""
@@ -219,6 +238,125 @@ class BatchCost:
 
     unpriced_models: list[str]
     """The models that calls without a price are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """A limit on what some calls may cost, or on how many tokens they may take, in each period."""
+
+    allow_unpriced: bool
+    """Whether a hard budget lets calls pass whose worst case is unknown, such as those of a model without a price."""
+
+    mode: Mode
+    """Whether a call that may not fit is refused or only warned of."""
+
+    name: str
+    """What it is called; a budget that is set under the same name takes its place."""
+
+    period: Period
+    """How often it starts anew."""
+
+    scope: Scope
+    """Which calls it is for; all without a scope."""
+
+    limit_tokens: int | None = None
+    """The limit in tokens, input and output together."""
+
+    limit_usd: decimal.Decimal | None = None
+    """The limit in dollars. Either this or `limit_tokens` is given."""
+
+    time_zone: str | None = None
+    """The zone whose days, weeks and months are meant; UTC if absent."""
+
+    window_minutes: int | None = None
+    """How far a rolling window reaches back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetStatus:
+    """How a budget stands at one moment."""
+
+    allow_unpriced: bool
+    """Whether calls pass whose worst case is unknown."""
+
+    mode: Mode
+    """Whether a call that may not fit is refused or only warned of."""
+
+    name: str
+    """What it is called."""
+
+    period: Period
+    """How often it starts anew."""
+
+    scope: Scope
+    """Which calls it is for."""
+
+    state: BudgetState
+    """How close it is to its limit."""
+
+    time_zone: str
+    """The zone of its days."""
+
+    uncounted_calls: int
+    """Calls of the period whose cost, or whose tokens, are unknown: they are not in what is spent."""
+
+    held_tokens: int | None = None
+    """What running calls have put aside."""
+
+    held_usd: decimal.Decimal | None = None
+    """What running calls have put aside."""
+
+    left_tokens: int | None = None
+    """What a further call may take; never below 0."""
+
+    left_usd: decimal.Decimal | None = None
+    """What a further call may cost; never below 0."""
+
+    limit_tokens: int | None = None
+    """The limit in tokens."""
+
+    limit_usd: decimal.Decimal | None = None
+    """The limit in dollars."""
+
+    period_end: datetime.datetime | None = None
+    """The first instant of the next period; absent where there is none."""
+
+    period_start: datetime.datetime | None = None
+    """The first instant of the period; absent where it has none."""
+
+    share: float | None = None
+    """Spent ÷ limit, rounded down to four decimals; absent for a limit of 0."""
+
+    spent_tokens: int | None = None
+    """What recorded calls of the period took."""
+
+    spent_usd: decimal.Decimal | None = None
+    """What recorded calls of the period cost."""
+
+    window_minutes: int | None = None
+    """How far a rolling window reaches back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetWarning:
+    """A soft budget that a call may exceed."""
+
+    budget: str
+    """The budget's name."""
+
+    message: str
+    """What is the matter, for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgets:
+    """How all budgets stand."""
+
+    at: datetime.datetime
+    """At which instant."""
+
+    budgets: list[BudgetStatus]
+    """By name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -513,6 +651,20 @@ class Extraction:
 
     warnings: list[Warning] | None = None
     """What is odd about the numbers without making them wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """What was put aside for a call."""
+
+    expires_at: datetime.datetime | None = None
+    """When it lapses unless it is extended."""
+
+    hold_id: int | None = None
+    """The hold to settle or void; absent when no budget is for this call, so that nothing was put aside."""
+
+    warnings: list[BudgetWarning] | None = None
+    """The soft budgets that the call may exceed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1395,6 +1547,30 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which calls a budget is for: for each field that is given, those with one of its values. JSON takes one value
+    or a list."""
+
+    action: list[str] | None = None
+    """Calls for these actions."""
+
+    agent: list[str] | None = None
+    """Calls of these agents."""
+
+    model: list[str] | None = None
+    """Calls that ask for these models."""
+
+    provider: list[str] | None = None
+    """Calls to these providers."""
+
+    session: list[str] | None = None
+    """Calls of these sessions."""
+
+    tag: list[str] | None = None
+    """Calls with one of these tags."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stats:
     """Figures about a ledger's file."""
 
@@ -1574,6 +1750,14 @@ class Version:
 
     version: str
     """The library's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voided:
+    """What became of a hold that was to be let go."""
+
+    voided: bool
+    """Whether it was still there."""
 
 
 @dataclass(frozen=True, kw_only=True)

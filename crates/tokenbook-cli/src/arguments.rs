@@ -50,6 +50,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Prices,
     },
+    /// Limit what calls may cost or how many tokens they may take.
+    Budget {
+        #[command(subcommand)]
+        command: Budget,
+    },
     /// Check that nothing in the ledger was lost or changed.
     Verify,
     /// Drop old calls; their sums stay in the reports by day.
@@ -252,6 +257,67 @@ pub(crate) struct PricesDiff {
 pub(crate) struct PricesUpdate {
     /// The newer catalog's file; none to go back to the built-in one.
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Budget {
+    /// Set a budget, or change the one of that name.
+    Set(Box<BudgetSet>),
+    /// Tell how all budgets stand.
+    List,
+    /// Remove a budget.
+    Remove(BudgetRemove),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BudgetSet {
+    /// What it is called.
+    pub(crate) name: String,
+    /// The limit in dollars.
+    #[arg(long, conflicts_with = "tokens", required_unless_present = "tokens")]
+    pub(crate) usd: Option<String>,
+    /// The limit in tokens, input and output together.
+    #[arg(long)]
+    pub(crate) tokens: Option<u64>,
+    /// How often it starts anew: hour, day, week, month, rolling or total.
+    #[arg(long, short, default_value = "month")]
+    pub(crate) period: String,
+    /// The zone of its days, such as Europe/Berlin [default: UTC].
+    #[arg(long, alias = "tz")]
+    pub(crate) time_zone: Option<String>,
+    /// How far a rolling budget looks back.
+    #[arg(long)]
+    pub(crate) window_minutes: Option<u64>,
+    /// Only warn instead of refusing.
+    #[arg(long)]
+    pub(crate) soft: bool,
+    /// Let calls pass that have no known price.
+    #[arg(long)]
+    pub(crate) allow_unpriced: bool,
+    /// Only for these agents; all without one.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) agent: Vec<String>,
+    /// Only for these actions.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) action: Vec<String>,
+    /// Only for these models.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) model: Vec<String>,
+    /// Only for these providers.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) provider: Vec<String>,
+    /// Only for these sessions.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) session: Vec<String>,
+    /// Only for calls with one of these tags.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BudgetRemove {
+    /// What it is called.
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]

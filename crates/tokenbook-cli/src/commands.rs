@@ -14,10 +14,10 @@ use crate::failure::Failure;
 use crate::place;
 use crate::table::{Rows, cell};
 
-type Outcome = Result<(), Failure>;
+pub(crate) type Outcome = Result<(), Failure>;
 
 /// An operation's answer: as the core wrote it for programs, read for people.
-struct Answer {
+pub(crate) struct Answer {
     text: String,
     value: Value,
 }
@@ -49,7 +49,7 @@ fn ask(op: &str, args: &Value) -> Result<Answer, Failure> {
 }
 
 /// Runs an operation on the ledger and reads its answer.
-fn ask_ledger(arguments: &Arguments, op: &str, args: &Value) -> Result<Answer, Failure> {
+pub(crate) fn ask_ledger(arguments: &Arguments, op: &str, args: &Value) -> Result<Answer, Failure> {
     Answer::new(place::open(arguments)?.call(op, &args.to_string())?)
 }
 
@@ -71,7 +71,7 @@ fn text(file: Option<&PathBuf>) -> Result<String, Failure> {
 }
 
 /// An object without the fields that are absent.
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(
         fields
             .into_iter()

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
 mod arguments;
+mod budget;
 mod commands;
 mod failure;
 mod import;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Command, Prices};
+use crate::arguments::{Arguments, Budget, Command, Prices};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
@@ -47,6 +48,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Prices { command: Prices::Search(search) } => commands::prices_search(arguments, search),
         Command::Prices { command: Prices::Diff(diff) } => commands::prices_diff(arguments, diff),
         Command::Prices { command: Prices::Update(update) } => place::update_prices(update),
+        Command::Budget { command: Budget::Set(set) } => budget::set(arguments, set),
+        Command::Budget { command: Budget::List } => budget::list(arguments),
+        Command::Budget { command: Budget::Remove(remove) } => budget::remove(arguments, remove),
         Command::Verify => commands::verify(arguments),
         Command::Prune(prune) => commands::prune(arguments, prune),
         Command::Snapshot(snapshot) => commands::snapshot(arguments, snapshot),

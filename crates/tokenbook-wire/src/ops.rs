@@ -1,6 +1,7 @@
 //! The list of all operations.
 #![expect(clippy::needless_pass_by_value, reason = "an operation owns its arguments")]
 
+mod budget;
 mod count;
 pub(crate) mod extract;
 mod ledger;
@@ -100,6 +101,13 @@ pub const OPS: &[Op] = ops! {
     ledger "snapshot" ledger::snapshot, "writes a consistent copy of the ledger";
     ledger "stats" ledger::stats, "gives figures about the ledger's file";
     ledger "close" ledger::close, "closes the ledger once all is durable";
+    ledger "budget_set" budget::budget_set, "sets a budget, or changes it";
+    ledger "budget_remove" budget::budget_remove, "removes a budget";
+    ledger "budgets" budget::budgets, "tells how all budgets stand";
+    ledger "reserve" budget::reserve, "puts aside what a call may take, or refuses";
+    ledger "extend" budget::extend, "puts aside more for a running call";
+    ledger "settle" budget::settle, "records a call and lets its hold go";
+    ledger "void" budget::void, "lets the hold of a call go that was not made";
     pure "version" version::version, "names the versions of the library and of its price catalog";
 };
 
@@ -136,6 +144,10 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<ledger::ImportedFile>(generator);
     define::<ledger::Written>(generator);
     define::<ledger::Done>(generator);
+    define::<budget::Budgets>(generator);
+    define::<tokenbook_ledger::Budget>(generator);
+    define::<tokenbook_ledger::Hold>(generator);
+    define::<budget::Voided>(generator);
     define::<version::Version>(generator);
 }
 

@@ -10,7 +10,7 @@ use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
 use tokenbook::request::{PartKind, RequestFacts, facts};
-use tokenbook::{Api, Catalog, Cost, CostQuery, Error, ErrorCode, Result, Timestamp, Usage, Usd};
+use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Error, ErrorCode, Result, Timestamp, Usage, Usd};
 use tokenbook_ledger::{Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
 
 use super::{extract, price};
@@ -38,13 +38,19 @@ impl Made {
 
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
     pub(crate) fn record(self, ledger: &Ledger) -> Result<Recorded> {
+        self.record_with(ledger, None)
+    }
+
+    /// As [`Made::record`], and lets a hold go in the same step.
+    pub(crate) fn record_with(self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Recorded> {
         let again = self.clone();
-        ledger.record(self.call).or_else(|error| again.settled(ledger, error))
+        let recorded = ledger.submit_with(self.call, hold_id)?.wait();
+        recorded.or_else(|error| again.settled(ledger, error, hold_id))
     }
 
     /// Records the call with what was found out when its id was recorded first; a conflict that is left is one of what was
     /// given.
-    fn settled(mut self, ledger: &Ledger, error: Error) -> Result<Recorded> {
+    fn settled(mut self, ledger: &Ledger, error: Error, hold_id: Option<Count>) -> Result<Recorded> {
         if error.code() != ErrorCode::Conflict {
             return Err(error);
         }
@@ -57,7 +63,7 @@ impl Made {
             self.call.cost = before.cost;
             self.call.tool_tokens = before.tool_tokens;
         }
-        ledger.record(self.call)
+        ledger.submit_with(self.call, hold_id)?.wait()
     }
 }
 
@@ -109,7 +115,12 @@ pub(crate) fn cost_of(call: &Call, usage: &Usage, stated: Option<Usd>, catalog: 
 }
 
 pub(super) fn record(book: &Book, given: Given) -> Result<Recorded> {
-    completed(given)?.record(&book.ledger()?)
+    record_with(book, given, None)
+}
+
+/// As [`record`], and lets a hold go in the same step.
+pub(super) fn record_with(book: &Book, given: Given, hold_id: Option<Count>) -> Result<Recorded> {
+    completed(given)?.record_with(&book.ledger()?, hold_id)
 }
 
 #[derive(Deserialize)]
@@ -198,7 +209,7 @@ fn record_all(book: &Book, groups: Vec<Result<Vec<Made>>>) -> Result<RecordedBat
             // Taken whole before it is looked at: an error in it must not shift the next group.
             let group = group.map(|group| {
                 let told = written.by_ref().take(group.len()).collect::<Vec<_>>();
-                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.settled(&ledger, error)))
+                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.settled(&ledger, error, None)))
             });
             let group: Result<Vec<Recorded>> = group.and_then(Iterator::collect);
             RecordedOne::new(group.map(|group| group.into_iter().next().expect("a group has a call")))
