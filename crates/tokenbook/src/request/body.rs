@@ -56,6 +56,8 @@ pub(super) struct Message<'a> {
     pub(super) blocks: Vec<Block<'a>>,
     /// Whether a tool's answer is to a call that was made alone.
     pub(super) alone: bool,
+    /// Whether a call, or the one that is answered, is an item with the id that the provider gave it (Responses).
+    pub(super) is_kept: bool,
 }
 
 #[derive(Debug)]
@@ -130,7 +132,7 @@ impl<'a> Body<'a> {
 
     /// The name of the tool of a call, looked up by the id that its result carries.
     pub(super) fn message(&mut self, role: Role, index: Option<usize>, blocks: Vec<Block<'a>>) {
-        self.messages.push(Message { role, name: None, index, blocks, alone: true });
+        self.messages.push(Message { role, name: None, index, blocks, alone: true, is_kept: true });
     }
 
     pub(super) fn has_system(&self) -> bool {

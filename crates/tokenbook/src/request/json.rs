@@ -17,6 +17,19 @@ pub(super) enum Json<'a> {
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
+/// How JSON is written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// `", "` and `": "` between items, as Python's `json.dumps` has them.
+    Spaced,
+    /// The same, with escapes for all that isn't ASCII: as `json.dumps` writes unless told otherwise.
+    SpacedAscii,
+    /// Nothing but `,` and `:`.
+    Compact,
+    /// The same, with escapes for all that isn't ASCII.
+    CompactAscii,
+}
+
 impl<'a> Json<'a> {
     /// The value of a key; absent when it is null, or when this isn't an object. The last of equal keys counts.
     pub(super) fn get(&self, key: &str) -> Option<&Json<'a>> {
@@ -26,6 +39,11 @@ impl<'a> Json<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The value of a key, null too.
+    pub(super) fn field(&self, key: &str) -> Option<&Json<'a>> {
+        self.fields().iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The first of these keys that is there.
@@ -80,8 +98,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Appends it as text: `", "` and `": "` between items as Python's `json.dumps` has them, or nothing but `,` and `:`.
-    pub(super) fn write(&self, out: &mut String, spaces: bool) {
+    /// Appends it as text.
+    pub(super) fn write(&self, out: &mut String, spacing: Spacing) {
+        let (comma, colon, quote): (_, _, fn(&str, &mut String)) = match spacing {
+            Spacing::Spaced => (", ", ": ", quote),
+            Spacing::SpacedAscii => (", ", ": ", quote_ascii),
+            Spacing::Compact => (",", ":", quote),
+            Spacing::CompactAscii => (",", ":", quote_ascii),
+        };
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -91,9 +115,9 @@ impl<'a> Json<'a> {
                 out.push('[');
                 for (index, item) in items.iter().enumerate() {
                     if index > 0 {
-                        out.push_str(if spaces { ", " } else { "," });
+                        out.push_str(comma);
                     }
-                    item.write(out, spaces);
+                    item.write(out, spacing);
                 }
                 out.push(']');
             }
@@ -101,11 +125,11 @@ impl<'a> Json<'a> {
                 out.push('{');
                 for (index, (name, value)) in fields.iter().enumerate() {
                     if index > 0 {
-                        out.push_str(if spaces { ", " } else { "," });
+                        out.push_str(comma);
                     }
                     quote(name, out);
-                    out.push_str(if spaces { ": " } else { ":" });
-                    value.write(out, spaces);
+                    out.push_str(colon);
+                    value.write(out, spacing);
                 }
                 out.push('}');
             }
@@ -115,14 +139,14 @@ impl<'a> Json<'a> {
     /// It as text in the style of Python's `json.dumps`.
     pub(super) fn spaced(&self) -> String {
         let mut out = String::new();
-        self.write(&mut out, true);
+        self.write(&mut out, Spacing::Spaced);
         out
     }
 
     /// It as text without spaces.
     pub(super) fn compact(&self) -> String {
         let mut out = String::new();
-        self.write(&mut out, false);
+        self.write(&mut out, Spacing::Compact);
         out
     }
 }
@@ -138,23 +162,47 @@ pub(super) fn quote(text: &str, out: &mut String) {
         }
         out.push_str(&text[from..at]);
         from = at + 1;
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            0x8 => out.push_str("\\b"),
-            0xc => out.push_str("\\f"),
-            _ => {
-                let digit = |value: u8| char::from_digit(u32::from(value & 15), 16).unwrap_or('0');
-                out.push_str("\\u00");
-                out.extend([digit(byte >> 4), digit(byte)]);
-            }
-        }
+        escape(byte, out);
     }
     out.push_str(&text[from..]);
     out.push('"');
+}
+
+/// Appends a text in quotes, with all that isn't ASCII escaped too.
+pub(super) fn quote_ascii(text: &str, out: &mut String) {
+    if text.is_ascii() {
+        return quote(text, out);
+    }
+    out.push('"');
+    for char in text.chars() {
+        match u8::try_from(char) {
+            Ok(byte) if byte.is_ascii() && byte >= b' ' && byte != b'"' && byte != b'\\' => out.push(char),
+            Ok(byte) if byte.is_ascii() => escape(byte, out),
+            _ => char.encode_utf16(&mut [0; 2]).iter().for_each(|&unit| escape_unit(unit, out)),
+        }
+    }
+    out.push('"');
+}
+
+fn escape(byte: u8, out: &mut String) {
+    match byte {
+        b'"' => out.push_str("\\\""),
+        b'\\' => out.push_str("\\\\"),
+        b'\n' => out.push_str("\\n"),
+        b'\r' => out.push_str("\\r"),
+        b'\t' => out.push_str("\\t"),
+        0x8 => out.push_str("\\b"),
+        0xc => out.push_str("\\f"),
+        _ => escape_unit(u16::from(byte), out),
+    }
+}
+
+/// Appends a unit of UTF-16 as `\u` and four digits.
+fn escape_unit(unit: u16, out: &mut String) {
+    out.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(char::from_digit(u32::from(unit >> shift & 15), 16).unwrap_or('0'));
+    }
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {
@@ -246,6 +294,13 @@ mod tests {
         let text = r#"{"b": [1, 2.5, null], "a": {"y": "é\n", "x": true}}"#;
         assert_eq!(parse(text).spaced(), text);
         assert_eq!(parse(text).compact(), r#"{"b":[1,2.5,null],"a":{"y":"é\n","x":true}}"#);
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_escaped_where_that_is_asked_for() {
+        let mut out = String::new();
+        parse(r#"{"é": ["😀", "a\u0001\n"]}"#).write(&mut out, Spacing::SpacedAscii);
+        assert_eq!(out, r#"{"\u00e9": ["\ud83d\ude00", "a\u0001\n"]}"#);
     }
 
     #[test]

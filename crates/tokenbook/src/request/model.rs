@@ -158,17 +158,24 @@ pub(super) struct OpenAi {
     pub(super) encoding: Encoding,
     /// The tokens of a request without messages.
     pub(super) base: i64,
+    /// Tokens around every message: its start, its role, and its end.
+    pub(super) around_message: i64,
     /// What an answer in the history costs more than a question, and what a tool call in it adds.
     pub(super) around_answer: i64,
     pub(super) around_call: i64,
+    /// What a call in Responses adds that comes without the id that the provider gave it.
+    pub(super) without_id: i64,
     /// What having any tool adds to their text: without and with a system message before them.
     pub(super) around_tools: (i64, i64),
-    /// What a schema for the answer adds to its text.
+    /// What a schema for the answer adds to its text: without and with a system message before it.
     pub(super) around_schema: (i64, i64),
-    /// How often a schema's name is shown besides in its heading.
-    pub(super) schema_name_again: i64,
-    /// What having to call some tool adds, and a named one in addition to its name.
+    /// The same where tools stand before it.
+    pub(super) around_schema_after_tools: i64,
+    /// Whether answers that keep to a schema are addressed to its name.
+    pub(super) addresses_schema: bool,
+    /// What having to call some tool adds, being forbidden to, and having to call a named one in addition to its name.
     pub(super) must_call: i64,
+    pub(super) must_not_call: i64,
     pub(super) must_call_named: Option<i64>,
     /// How tools are shown.
     pub(super) style: Style,
@@ -186,18 +193,14 @@ impl OpenAi {
     pub(super) fn in_responses(self) -> Self {
         let tools = match (self.base, self.around_answer) {
             (2, 2) => 9,
-            (2, _) => 5,
+            (2, _) => 6,
             _ => 3,
         };
-        let (schema, must_call) = match (self.base, self.around_answer) {
-            (2, 2) => (0, 0),
-            (2, _) => (-3, 0),
-            _ => (1, 9),
-        };
+        let (schema, must_call) = if self.base == 2 { (0, 0) } else { (1, 9) };
         Self {
             around_tools: (tools - 4, tools),
             around_schema: (schema - 4, schema),
-            schema_name_again: 0,
+            addresses_schema: false,
             must_call,
             ..self
         }
@@ -210,26 +213,36 @@ impl OpenAi {
         let usual = Self {
             encoding,
             base: 3,
+            around_message: 4,
             around_answer: 0,
             around_call: 0,
+            without_id: -3,
             around_tools: (5, 5),
-            around_schema: (2, 2),
-            schema_name_again: 1,
+            around_schema: (0, 0),
+            around_schema_after_tools: 0,
+            addresses_schema: true,
             must_call: 0,
+            must_not_call: 1,
             must_call_named: Some(7),
             style: Style::Titled,
             picture: (85, 170),
         };
         Some(match name {
             _ if name.starts_with("gpt-oss") => return None,
+            _ if name.contains("-search") => {
+                Self { base: 0, around_message: 0, around_schema: (0, 0), addresses_schema: false, ..usual }
+            }
             _ if name.starts_with("gpt-5") => Self {
                 base: 2,
                 around_answer: 2,
                 around_call: 4,
                 around_tools: (87, 90),
-                around_schema: (0, 0),
-                schema_name_again: 0,
+                around_schema: (0, 3),
+                around_schema_after_tools: -1,
+                addresses_schema: false,
+                must_not_call: 0,
                 must_call_named: None,
+                without_id: if is_from_gpt_5_4_on(name) { 0 } else { -3 },
                 picture: (70, 140),
                 ..usual
             },
@@ -237,16 +250,26 @@ impl OpenAi {
             _ if name.starts_with('o') => Self {
                 base: 2,
                 around_call: 3,
+                without_id: 0,
+                must_not_call: 0,
                 around_tools: (6, 9),
-                around_schema: (0, 0),
-                schema_name_again: 0,
+                around_schema: (0, 3),
+                around_schema_after_tools: -1,
+                addresses_schema: false,
                 picture: (75, 150),
                 ..usual
             },
-            "gpt-4" | "gpt-4-0613" | "gpt-4-0314" | "gpt-4-32k" => Self { style: Style::Plain, ..usual },
+            "gpt-4" | "gpt-4-0613" | "gpt-4-0314" | "gpt-4-32k" => {
+                Self { style: Style::Plain, around_call: -3, must_call: 2, must_call_named: Some(4), ..usual }
+            }
             _ => usual,
         })
     }
+}
+
+fn is_from_gpt_5_4_on(name: &str) -> bool {
+    let minor = name.strip_prefix("gpt-5.").map_or("", |rest| rest.split('-').next().unwrap_or(rest));
+    minor.parse::<u32>().is_ok_and(|minor| minor >= 4)
 }
 
 #[cfg(test)]

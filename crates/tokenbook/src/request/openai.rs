@@ -115,7 +115,7 @@ fn read_message<'a>(
         blocks.push(Block::Call { name, arguments });
     }
     let name = message.text("name").filter(|_| role != Role::Tool);
-    Message { role, name, index: Some(index), blocks, alone }
+    Message { role, name, index: Some(index), blocks, alone, is_kept: true }
 }
 
 fn join<'a>(blocks: &[Block<'a>]) -> Cow<'a, str> {

@@ -62,14 +62,26 @@ fn read_items<'a>(body: &mut Body<'a>, items: &'a [Json<'a>]) {
             }
             Some("function_call") => {
                 let name = item.text("name").unwrap_or_default();
+                // Calls in a row were made together, and are shown the same with or without an id.
+                let neighbours = [index.checked_sub(1), index.checked_add(1)];
+                let together = neighbours.into_iter().flatten().filter_map(|at| items.get(at)).any(is_call);
+                let is_kept = together || item.get("id").is_some();
                 if let Some(id) = item.text("call_id") {
-                    names.insert(id, name);
+                    names.insert(id, (name, is_kept));
                 }
                 let arguments = Arguments::Text(item.text("arguments").unwrap_or_default());
-                body.message(Role::Assistant, Some(index), vec![Block::Call { name, arguments }]);
+                body.messages.push(Message {
+                    role: Role::Assistant,
+                    name: None,
+                    index: Some(index),
+                    blocks: vec![Block::Call { name, arguments }],
+                    alone: true,
+                    is_kept,
+                });
             }
             Some("function_call_output") => {
-                let name = item.text("call_id").and_then(|id| names.get(id).copied());
+                let call = item.text("call_id").and_then(|id| names.get(id).copied());
+                let (name, is_kept) = call.map_or((None, true), |(name, is_kept)| (Some(name), is_kept));
                 let text = output(body, item.get("output"));
                 body.messages.push(Message {
                     role: Role::Tool,
@@ -77,6 +89,7 @@ fn read_items<'a>(body: &mut Body<'a>, items: &'a [Json<'a>]) {
                     index: Some(index),
                     blocks: vec![Block::Result { name, text }],
                     alone: true,
+                    is_kept,
                 });
             }
             Some("reasoning") => {
@@ -92,6 +105,10 @@ fn read_items<'a>(body: &mut Body<'a>, items: &'a [Json<'a>]) {
             Some(_) => body.unknown("an input item is of a kind whose size the provider alone knows"),
         }
     }
+}
+
+fn is_call(item: &Json<'_>) -> bool {
+    item.text("type") == Some("function_call")
 }
 
 fn output<'a>(body: &mut Body<'a>, output: Option<&'a Json<'a>>) -> Cow<'a, str> {

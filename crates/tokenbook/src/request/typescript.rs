@@ -4,7 +4,7 @@
 //! the token.
 
 use super::body::Tool;
-use super::json::Json;
+use super::json::{Json, Spacing, quote_ascii};
 
 /// How a family of models is shown tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub(super) fn define(tool: &Tool<'_>, style: Style, out: &mut String) {
 }
 
 fn comment(text: &str, out: &mut String) {
-    for line in text.split('\n') {
-        out.push_str("// ");
+    for line in text.split('\n').map(str::trim) {
+        out.push_str(if line.is_empty() { "//" } else { "// " });
         out.push_str(line);
         out.push('\n');
     }
@@ -58,7 +58,7 @@ impl<'a> Writer<'a> {
         let required = schema.list("required");
         let properties = schema.get("properties").map_or(&[][..], Json::fields);
         let optional = |name: &str| if required.iter().any(|item| item.str() == Some(name)) { ": " } else { "?: " };
-        let bare = |property: &Json<'a>| !self.has_comments(property) && property.get("default").is_none();
+        let bare = |property: &Json<'a>| !self.has_comments(property) && property.field("default").is_none();
         if self.style == Style::Titled && properties.iter().all(|(_, property)| bare(property)) {
             for (index, (name, property)) in properties.iter().enumerate() {
                 out.push_str(if index == 0 { "{ " } else { ", " });
@@ -76,11 +76,11 @@ impl<'a> Writer<'a> {
             out.push_str(optional(name));
             self.kind(property, depth, out);
             out.push(',');
-            if let Some(default) = property.get("default") {
+            if let Some(default) = property.field("default") {
                 out.push_str(" // default: ");
                 match default {
                     Json::String(text) => out.push_str(text),
-                    other => other.write(out, true),
+                    other => other.write(out, Spacing::Spaced),
                 }
             }
             out.push('\n');
@@ -117,6 +117,20 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A type inside another, with its own title and description before it.
+    fn captioned(&self, schema: &Json<'a>, depth: usize, out: &mut String) {
+        if self.style == Style::Titled {
+            self.comments(schema, out);
+        }
+        self.kind(schema, depth, out);
+    }
+
+    /// Whether a schema, or what it refers to, has properties.
+    fn is_object(&self, schema: &Json<'a>) -> bool {
+        let schema = schema.text("$ref").and_then(|target| self.resolve(target)).unwrap_or(schema);
+        schema.get("properties").is_some_and(|list| !list.is_empty())
+    }
+
     fn kind(&self, schema: &Json<'a>, depth: usize, out: &mut String) {
         if depth > DEEPEST {
             out.push_str("any");
@@ -128,11 +142,11 @@ impl<'a> Writer<'a> {
                 None => out.push_str("any"),
             }
         } else if let Some(values) = schema.get("enum") {
-            joined(values.items(), out, |value, out| value.write(out, true));
+            joined(values.items(), out, |value, out| value.write(out, Spacing::Spaced));
         } else if let Some(value) = schema.get("const") {
-            value.write(out, true);
+            value.write(out, Spacing::Spaced);
         } else if let Some(options) = schema.first_of(&["anyOf", "oneOf"]) {
-            joined(options.items(), out, |option, out| self.kind(option, depth + 1, out));
+            joined(options.items(), out, |option, out| self.captioned(option, depth + 1, out));
         } else {
             match schema.get("type") {
                 Some(Json::Array(kinds)) => {
@@ -149,8 +163,13 @@ impl<'a> Writer<'a> {
         match kind {
             "integer" => out.push_str("number"),
             "array" => match schema.get("items").filter(|items| !items.is_empty()) {
+                Some(items) if self.style == Style::Titled && self.is_object(items) => {
+                    out.push_str("Array<");
+                    self.captioned(items, depth + 1, out);
+                    out.push('>');
+                }
                 Some(items) => {
-                    self.kind(items, depth + 1, out);
+                    self.captioned(items, depth + 1, out);
                     out.push_str("[]");
                 }
                 None => out.push_str("any[]"),
@@ -176,41 +195,69 @@ fn joined<'a>(items: &[Json<'a>], out: &mut String, mut each: impl FnMut(&Json<'
     }
 }
 
-/// Appends a schema for the answer as models are shown it: compact, without what only validates.
+/// Keys of a schema for the answer that only validate it, and aren't shown.
+const VALIDATING: &[&str] = &[
+    "$schema",
+    "additionalProperties",
+    "default",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "multipleOf",
+    "pattern",
+    "required",
+    "uniqueItems",
+];
+
+/// Appends a schema for the answer as models are shown it: compact, in ASCII, without what only validates.
 pub(super) fn answer_schema(schema: &Json<'_>, out: &mut String) {
-    match schema {
-        Json::Object(fields) => {
-            out.push('{');
-            let shown = |name: &str, value: &Json<'_>| {
-                let validates = match name {
-                    "additionalProperties" | "$schema" => !matches!(value, Json::Object(_)),
-                    "required" => matches!(value, Json::Array(_)),
-                    _ => false,
-                };
-                !validates
-            };
-            for (index, (name, value)) in fields.iter().filter(|(name, value)| shown(name, value)).enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                super::json::quote(name, out);
-                out.push(':');
-                answer_schema(value, out);
-            }
-            out.push('}');
+    let Json::Object(fields) = schema else { return write_items(schema, out) };
+    let shown = |name: &str, value: &Json<'_>| {
+        !VALIDATING.contains(&name) || (name == "additionalProperties" && matches!(value, Json::Object(_)))
+    };
+    write_fields(fields.iter().filter(|(name, value)| shown(name, value)), out, |name, value, out| match name {
+        // These hold schemas by names of the caller's, any of which may look like a key.
+        "properties" | "$defs" | "definitions" | "patternProperties" => {
+            write_fields(value.fields().iter(), out, |_, schema, out| answer_schema(schema, out));
         }
-        Json::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                answer_schema(item, out);
-            }
-            out.push(']');
+        "enum" | "const" | "examples" => value.write(out, Spacing::CompactAscii),
+        _ => answer_schema(value, out),
+    });
+}
+
+fn write_fields<'j, 'a: 'j>(
+    fields: impl Iterator<Item = &'j (std::borrow::Cow<'a, str>, Json<'a>)>,
+    out: &mut String,
+    mut each: impl FnMut(&str, &Json<'a>, &mut String),
+) {
+    out.push('{');
+    for (index, (name, value)) in fields.enumerate() {
+        if index > 0 {
+            out.push(',');
         }
-        other => other.write(out, false),
+        quote_ascii(name, out);
+        out.push(':');
+        each(name, value, out);
     }
+    out.push('}');
+}
+
+fn write_items(schema: &Json<'_>, out: &mut String) {
+    let Json::Array(items) = schema else { return schema.write(out, Spacing::CompactAscii) };
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        answer_schema(item, out);
+    }
+    out.push(']');
 }
 
 #[cfg(test)]
@@ -244,6 +291,40 @@ mod tests {
         assert_eq!(
             rendered(Style::Titled, schema),
             "// Does it.\ntype f = (_: // T\n{\n// A\n//\n// An A.\na?: { n?: number | null },\n}) => any;\n\n"
+        );
+    }
+
+    #[test]
+    fn what_is_inside_a_list_or_a_choice_keeps_its_captions() {
+        let schema = r#"{"properties": {
+            "a": {"type": "array", "items": {"title": "Item", "properties": {"n": {"type": "number"}}}},
+            "b": {"anyOf": [{"type": "string", "description": "A name."}, {"type": "null"}], "default": null}}}"#;
+        assert_eq!(
+            rendered(Style::Titled, schema),
+            "// Does it.\ntype f = (_: {\na?: Array<// Item\n{ n?: number }>,\nb?: // A name.\nstring | null, // default: null\n}) \
+             => any;\n\n"
+        );
+    }
+
+    #[test]
+    fn comments_lose_their_indentation() {
+        let mut out = String::new();
+        comment("First.\n\n    Second.", &mut out);
+        assert_eq!(out, "// First.\n//\n// Second.\n");
+    }
+
+    #[test]
+    fn a_schema_for_the_answer_is_shown_without_what_only_validates() {
+        let schema: Json<'_> = serde_json::from_str(
+            r#"{"type": "object", "additionalProperties": false, "required": ["format"], "properties": {
+                "format": {"type": "string", "format": "date", "description": "é", "default": "x", "enum": ["a"]}}}"#,
+        )
+        .expect("the test's JSON is right");
+        let mut out = String::new();
+        answer_schema(&schema, &mut out);
+        assert_eq!(
+            out,
+            r#"{"type":"object","properties":{"format":{"type":"string","description":"\u00e9","enum":["a"]}}}"#
         );
     }
 

@@ -3,7 +3,7 @@
 use crate::request::PartKind;
 use crate::request::body::{Arguments, Block, Body, Choice, Message, Role, Thinking};
 use crate::request::draft::{Draft, tokens};
-use crate::request::json::{Json, quote};
+use crate::request::json::{Json, Spacing, quote};
 use crate::request::media;
 use crate::request::model::Claude;
 use crate::request::tokenizer::Tokenizer;
@@ -141,7 +141,7 @@ fn tools(body: &Body<'_>, model: Claude, tokenizer: Tokenizer, draft: &mut Draft
         quote(tool.name, &mut text);
         text.push_str(", \"parameters\": ");
         match tool.schema {
-            Some(schema) => schema.write(&mut text, true),
+            Some(schema) => schema.write(&mut text, Spacing::Spaced),
             None => text.push_str("{}"),
         }
         text.push('}');

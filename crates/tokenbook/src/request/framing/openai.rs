@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use crate::request::PartKind;
 use crate::request::body::{Arguments, Block, Body, Choice, Message, Role, Shape};
 use crate::request::draft::{Draft, tokens};
-use crate::request::json::Json;
+use crate::request::json::{Json, Spacing, quote_ascii};
 use crate::request::media;
 use crate::request::model::OpenAi;
 use crate::request::tokenizer::Tokenizer;
 use crate::request::typescript::{self, answer_schema};
 
-/// Tokens around every message: its start, its role, and its end.
-const AROUND_MESSAGE: i64 = 4;
+/// Tokens around calls made together, which are one call of a tool that makes them in parallel.
+const AROUND_PARALLEL_CALLS: i64 = 12;
 
 pub(in crate::request) fn count(body: &Body<'_>, model: OpenAi) -> Draft {
     let model = if body.shape == Shape::Responses { model.in_responses() } else { model };
@@ -25,29 +25,49 @@ pub(in crate::request) fn count(body: &Body<'_>, model: OpenAi) -> Draft {
         return draft;
     }
     draft.framing(tokens(model.base));
-    let system = body.messages.first().filter(|message| is_system(message) && !message.blocks.is_empty()).map(text_of);
+    // In Responses it isn't the system message that tools and schemas join.
+    let first = body.messages.first().filter(|_| body.shape != Shape::Responses);
+    let system = first.filter(|message| is_system(message) && !message.blocks.is_empty()).map(text_of);
     let shown = Preamble { system: system.as_deref(), tokenizer, model };
     if !body.tools.is_empty() {
         shown.tools(body, &mut draft);
     }
     shown.schema(body, &mut draft);
-    for message in body.messages.iter().filter(|message| body.shape != Shape::Responses || !is_left_out(message)) {
-        self::message(message, model, tokenizer, &mut draft);
+    let is_shown = |message: &&Message<'_>| body.shape != Shape::Responses || !is_left_out(message);
+    let mut messages = body.messages.iter().filter(is_shown).peekable();
+    while let Some(message) = messages.next() {
+        if message.role == Role::Tool && !message.alone {
+            let mut together = vec![message];
+            while let Some(next) = messages.next_if(|next| next.role == Role::Tool && !next.alone) {
+                together.push(next);
+            }
+            parallel_results(&together, model, tokenizer, &mut draft);
+        } else {
+            self::message(message, model, tokenizer, &mut draft);
+            if message.role == Role::Assistant && !has_call(message) {
+                draft.framing(shown.addressee(body));
+            }
+        }
     }
     if body.shape == Shape::Responses {
-        calls_as_items(&body.messages, &mut draft);
+        calls_as_items(&body.messages, model, &mut draft);
     }
     thinking(&body.messages, &mut draft);
     draft
 }
 
+fn has_call(message: &Message<'_>) -> bool {
+    message.blocks.iter().any(|block| matches!(block, Block::Call { .. }))
+}
+
 /// Corrects for calls that are items of their own: a little more alone, less right after another.
-fn calls_as_items(messages: &[Message<'_>], draft: &mut Draft) {
+fn calls_as_items(messages: &[Message<'_>], model: OpenAi, draft: &mut Draft) {
     let mut after_call = false;
     for message in messages {
         let is_call = matches!(message.blocks[..], [Block::Call { .. }]);
         if is_call {
-            draft.framing(if after_call { tokens(-5) } else { tokens(1) });
+            let without_id = if message.is_kept { 0 } else { model.without_id };
+            draft.framing(tokens(without_id + if after_call { -5 } else { 1 }));
         }
         after_call = is_call;
     }
@@ -95,11 +115,11 @@ struct Preamble<'a> {
 }
 
 impl Preamble<'_> {
-    /// The tokens of what is added: more or fewer than alone, as its start can join the system message's end.
-    fn added(&self, text: &str) -> i64 {
-        match self.system {
-            Some(system) => self.tokenizer.units(&[system, "\n\n", text].concat()) - self.tokenizer.units(system),
-            None => tokens(AROUND_MESSAGE) + self.tokenizer.units(text),
+    /// The tokens of what is added: more or fewer than alone, as its start can join the end of what is before it.
+    fn added(&self, before: Option<&str>, text: &str) -> i64 {
+        match before {
+            Some(before) => self.tokenizer.units(&[before, "\n\n", text].concat()) - self.tokenizer.units(before),
+            None => tokens(self.model.around_message) + self.tokenizer.units(text),
         }
     }
 
@@ -113,14 +133,25 @@ impl Preamble<'_> {
             named += units;
             draft.part(PartKind::ToolDefinition, Some(tool.name), Some(index), units);
         }
-        text.push_str("} // namespace functions");
+        text.push_str(TOOLS_END);
         let (alone, joined) = self.model.around_tools;
         let around = if self.system.is_some() { joined } else { alone };
-        draft.framing(self.added(&text) - named + tokens(around));
+        draft.framing(self.added(self.system, &text) - named + tokens(around));
         match (body.choice, self.model.must_call_named) {
-            (Choice::Named(name), Some(around)) => draft.framing(tokens(around) + self.tokenizer.units(name)),
+            (Choice::Named(name), Some(around)) => draft.framing(tokens(around) + addressed(self.tokenizer, name)),
             (Choice::Any, _) => draft.framing(tokens(self.model.must_call)),
+            (Choice::None, _) => draft.framing(tokens(self.model.must_not_call)),
             _ => {}
+        }
+    }
+
+    /// What an answer costs more that is written to a schema without any tools: it is addressed to the schema's name.
+    fn addressee(&self, body: &Body<'_>) -> i64 {
+        match &body.output_schema {
+            Some(output) if body.tools.is_empty() && self.model.addresses_schema => {
+                tokens(2) + self.tokenizer.units(output.name.unwrap_or_default())
+            }
+            _ => 0,
         }
     }
 
@@ -129,21 +160,34 @@ impl Preamble<'_> {
         let mut text = String::from("# Response Formats\n\n## ");
         text.push_str(output.name.unwrap_or_default());
         text.push_str("\n\n");
+        if let Some(description) = output.description {
+            text.extend(["// ", description, "\n"]);
+        }
         answer_schema(output.schema, &mut text);
-        let described = output.description.map_or(0, |text| tokens(2) + self.tokenizer.units(text));
-        let name = self.tokenizer.units(output.name.unwrap_or_default()) * self.model.schema_name_again;
         let (alone, joined) = self.model.around_schema;
-        let around = if self.system.is_some() { joined } else { alone };
-        let units = self.added(&text) + described + name + tokens(around);
+        let (before, around) = match self.system {
+            _ if !body.tools.is_empty() => (Some(TOOLS_END), self.model.around_schema_after_tools),
+            None => (None, alone),
+            system => (system, joined),
+        };
+        let units = self.added(before, &text) + tokens(around) + self.addressee(body);
         draft.part(PartKind::OutputSchema, output.name, None, units);
     }
 }
+
+/// The tokens of a tool's name where a message is addressed to it: `functions.name`, less what is before the name.
+fn addressed(tokenizer: Tokenizer, name: &str) -> i64 {
+    tokenizer.units(&[".", name].concat())
+}
+
+/// What ends the definitions of tools.
+const TOOLS_END: &str = "} // namespace functions";
 
 fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &mut Draft) {
     let index = message.index;
     let kind = if is_system(message) { PartKind::System } else { PartKind::Message };
     let answer = if message.role == Role::Assistant { model.around_answer } else { 0 };
-    draft.framing(tokens(AROUND_MESSAGE + answer));
+    draft.framing(tokens(model.around_message + answer));
     let text = text_of(message);
     if let Some(name) = message.name {
         // The name stands beside the role unless it says the same.
@@ -153,24 +197,24 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
     if !text.is_empty() {
         draft.part(kind, None, index, tokenizer.units(&text));
     }
-    let calls = message.blocks.iter().filter(|block| matches!(block, Block::Call { .. })).count();
-    let mut first = true;
+    let calls: Vec<_> = message.blocks.iter().filter_map(call_of).collect();
+    match calls[..] {
+        [] => {}
+        [(name, arguments)] => {
+            let units = addressed(tokenizer, name) + tokenizer.units(&compact(arguments));
+            draft.part(PartKind::ToolCall, Some(name), index, tokens(5 + model.around_call) + units);
+        }
+        _ => parallel_calls(&calls, index, model, tokenizer, draft),
+    }
     for block in &message.blocks {
         match block {
-            Block::Text(_) | Block::Thinking { .. } => {}
-            Block::Call { name, arguments } => {
-                // Calls made together are wrapped into a call of a tool that makes them in parallel.
-                let around = match (calls, first) {
-                    (1, _) => 5 + model.around_call,
-                    (_, true) => 14 + 9 + model.around_call,
-                    _ => 9,
-                };
-                first = false;
-                let units = tokens(around) + tokenizer.units(name) + tokenizer.units(&compact(*arguments));
-                draft.part(PartKind::ToolCall, Some(name), index, units);
-            }
+            Block::Text(_) | Block::Thinking { .. } | Block::Call { .. } => {}
             Block::Result { name, text } => {
-                let caller = name.filter(|_| message.alone).map_or(0, |name| tokenizer.units(name));
+                let caller = match name {
+                    Some(name) if message.alone && message.is_kept => tokenizer.units(name),
+                    Some(name) if message.alone => addressed(tokenizer, name),
+                    _ => 0,
+                };
                 draft.part(PartKind::ToolResult, *name, index, caller + tokenizer.units(text));
             }
             Block::Image(image) => {
@@ -184,6 +228,56 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
             Block::Document => draft.part(PartKind::Document, None, index, 0),
         }
     }
+}
+
+fn call_of<'a>(block: &Block<'a>) -> Option<(&'a str, Arguments<'a>)> {
+    if let Block::Call { name, arguments } = block { Some((name, *arguments)) } else { None }
+}
+
+/// Calls made together are shown as one call of a tool that makes them in parallel.
+fn parallel_calls(
+    calls: &[(&str, Arguments<'_>)],
+    index: Option<usize>,
+    model: OpenAi,
+    tokenizer: Tokenizer,
+    draft: &mut Draft,
+) {
+    let shown = |(name, arguments): &(&str, Arguments<'_>)| {
+        [r#"{"recipient_name":"functions."#, name, r#"","parameters":"#, &compact(*arguments), "}"].concat()
+    };
+    let texts: Vec<String> = calls.iter().map(shown).collect();
+    let mut apart = 0;
+    for ((name, _), text) in calls.iter().zip(&texts) {
+        let units = tokenizer.units(text);
+        apart += units;
+        draft.part(PartKind::ToolCall, Some(name), index, units);
+    }
+    let whole = tokenizer.units(&[r#"{"tool_uses":["#, &texts.join(","), "]}"].concat());
+    draft.framing(whole - apart + tokens(AROUND_PARALLEL_CALLS + model.around_call));
+}
+
+/// The answers to calls made together are shown as one list in JSON.
+fn parallel_results(messages: &[&Message<'_>], model: OpenAi, tokenizer: Tokenizer, draft: &mut Draft) {
+    let mut list = String::from("[");
+    let mut apart = 0;
+    for message in messages {
+        for block in &message.blocks {
+            let Block::Result { name, text } = block else { continue };
+            if list.len() > 1 {
+                list.push_str(", ");
+            }
+            let start = list.len();
+            match serde_json::from_str::<Json<'_>>(text) {
+                Ok(json @ (Json::Object(_) | Json::Array(_))) => json.write(&mut list, Spacing::SpacedAscii),
+                _ => quote_ascii(text, &mut list),
+            }
+            let units = tokenizer.units(&list[start..]);
+            apart += units;
+            draft.part(PartKind::ToolResult, *name, message.index, units);
+        }
+    }
+    list.push(']');
+    draft.framing(tokenizer.units(&list) - apart + tokens(model.around_message));
 }
 
 fn role_name(role: Role) -> &'static str {
