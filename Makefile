@@ -12,7 +12,7 @@ TARGET := $(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed 
 
 RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f) Cargo.toml Cargo.lock
 
-.PHONY: help demo test test-rust test-python test-node test-cli test-consumers lint types bench bench-count pack clean
+.PHONY: help demo test test-rust test-python test-node test-cli test-consumers test-web web lint types bench bench-count pack clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,7 +20,7 @@ help: ## list the commands
 demo: target/.python target/.node target/.cli ## count, price, record and report the same calls from shell, Node and Python
 	@PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh
 
-test: test-rust test-python test-node test-cli test-consumers ## run all suites of all languages
+test: test-rust test-python test-node test-cli test-consumers test-web ## run all suites of all languages
 
 test-rust: ## run the Rust suites
 	cargo test --workspace --locked
@@ -38,6 +38,12 @@ test-cli: target/.cli target/.python target/.node ## run the vectors and the pro
 
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
+
+test-web: target/.web target/.web-tools ## run the suites in a browser, as far as this machine has one
+	node --test tests/web/*.test.mjs
+
+web: ## build tokenbook/web, the core as WebAssembly
+	node node/scripts/web.mjs
 
 lint: target/.python target/.node-tools ## check form, lints, types and that generated files are up to date
 	cargo fmt --all --check
@@ -62,7 +68,7 @@ bench-count: ## compare counting alone with its peers
 pack: target/.pack ## build the wheel and the npm tarballs into dist/
 
 clean: ## remove everything that was built
-	rm -rf target $(VENV) dist tests/node/node_modules node/*.node python/tokenbook/*.so bench/*/target bench/*/peers
+	rm -rf target $(VENV) dist tests/*/node_modules node/*.node python/tokenbook/*.so bench/*/target bench/*/peers
 
 # Stamps: what is up to date is not built again. Nothing is installed outside the repository.
 target/.python: $(RUST) pyproject.toml
@@ -80,6 +86,17 @@ target/.node: $(RUST) node/triple.cjs node/scripts/build.mjs
 target/.node-tools: tests/node/package.json tests/node/package-lock.json
 	@mkdir -p target
 	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Without a toolchain for WebAssembly the suites say so and skip; .ci/run installs one.
+target/.web: $(RUST) node/scripts/web.mjs node/errors.cjs node/json.cjs
+	@mkdir -p target
+	node node/scripts/web.mjs --if-possible
+	@touch $@
+
+target/.web-tools: tests/web/package.json tests/web/package-lock.json
+	@mkdir -p target
+	cd tests/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 target/.cli: $(RUST)

@@ -273,6 +273,10 @@ class Ledger {
     return this.#call('import', { ...args, path });
   }
 
+  live() {
+    return this.#call('live', {});
+  }
+
   stats() {
     return this.#call('stats', {});
   }

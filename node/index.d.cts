@@ -13,6 +13,7 @@ import type {
   Group,
   Hold,
   ImportedFile,
+  Live,
   MeterProgress,
   Metered,
   Outcome,
@@ -333,6 +334,8 @@ export declare class Ledger {
   settle(holdId: number, call: CallInput): Promise<Recorded>;
   /** Lets the hold of a call go that was not made; tells whether it was still there. */
   void(holdId: number): Promise<Voided>;
+  /** Tells which calls are running now, in all processes on the ledger. */
+  live(): Promise<Live>;
   /** Makes everything durable and closes the file. */
   close(): Promise<void>;
 }

@@ -410,6 +410,44 @@ export interface LineFailure {
   message: string;
 }
 
+/** The calls that are running now, in all processes on the ledger. */
+export interface Live {
+  /** The calls, oldest first. */
+  calls: Array<LiveCall>;
+}
+
+/** A call that is running. */
+export interface LiveCall {
+  /** When it was sent. */
+  at: string;
+  /** What tells it from the others of its process. */
+  id: string;
+  /** The model that was asked for. */
+  model: string;
+  /** The process that makes it. */
+  process: number;
+  /** What for. */
+  action?: string;
+  /** Who makes it. */
+  agent?: string;
+  /** The cost so far. */
+  cost_usd?: string;
+  /** Input tokens, as far as known. */
+  input_tokens?: number;
+  /** The output limit that was sent. */
+  max_tokens?: number;
+  /** Output tokens so far. */
+  output_tokens?: number;
+  /** The cost that it is heading for. */
+  projected_cost_usd?: string;
+  /** The output tokens that it is heading for. */
+  projected_output_tokens?: number;
+  /** Who was asked. */
+  provider?: string;
+  /** In which run. */
+  session?: string;
+}
+
 /** The rule by which a name was found. There are no others: a name is never matched because it looks like another. */
 export type Matched = 'name' | 'version' | 'date' | 'latest';
 

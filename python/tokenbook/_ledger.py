@@ -201,6 +201,10 @@ class Ledger:
         """Records the calls of a file that ``export`` wrote; calls already there are not recorded twice."""
         return decode(types.ImportedFile, self._call("import", {"path": os.fspath(path), "format": format}))
 
+    def live(self) -> types.Live:
+        """Tells which calls are running now, in all processes on the ledger."""
+        return decode(types.Live, self._call("live", {}))
+
     def stats(self) -> types.Stats:
         """Gives figures about the ledger's file."""
         return decode(types.Stats, self._call("stats", {}))

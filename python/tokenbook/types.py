@@ -35,6 +35,8 @@ __all__ = [
     "Iteration",
     "Line",
     "LineFailure",
+    "Live",
+    "LiveCall",
     "Matched",
     "Measures",
     "MeterProgress",
@@ -739,6 +741,61 @@ class LineFailure:
 
     message: str
     """The message for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """The calls that are running now, in all processes on the ledger."""
+
+    calls: list[LiveCall]
+    """The calls, oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveCall:
+    """A call that is running."""
+
+    at: datetime.datetime
+    """When it was sent."""
+
+    id: str
+    """What tells it from the others of its process."""
+
+    model: str
+    """The model that was asked for."""
+
+    process: int
+    """The process that makes it."""
+
+    action: str | None = None
+    """What for."""
+
+    agent: str | None = None
+    """Who makes it."""
+
+    cost_usd: decimal.Decimal | None = None
+    """The cost so far."""
+
+    input_tokens: int | None = None
+    """Input tokens, as far as known."""
+
+    max_tokens: int | None = None
+    """The output limit that was sent."""
+
+    output_tokens: int | None = None
+    """Output tokens so far."""
+
+    projected_cost_usd: decimal.Decimal | None = None
+    """The cost that it is heading for."""
+
+    projected_output_tokens: int | None = None
+    """The output tokens that it is heading for."""
+
+    provider: str | None = None
+    """Who was asked."""
+
+    session: str | None = None
+    """In which run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,6 @@ export const files = readdirSync(folder)
 
 /** The operations that run on an open ledger. */
 export const LEDGER_OPS = new Set([
-  'close', 'export', 'get', 'import', 'list', 'prune', 'query', 'record', 'record_batch', 'record_response',
+  'close', 'live', 'export', 'get', 'import', 'list', 'prune', 'query', 'record', 'record_batch', 'record_response',
   'record_responses', 'budget_set', 'budget_remove', 'budgets', 'reserve', 'extend', 'settle', 'void', 'report', 'snapshot', 'stats', 'verify',
 ]);

@@ -16,7 +16,7 @@ CASES = [pytest.param(file["op"], case, id=f"{file['op']}-{case['name']}") for f
 
 LEDGER_OPS = {
     "close", "export", "get", "import", "list", "prune", "query", "record", "record_batch", "record_response",
-    "record_responses", "budget_set", "budget_remove", "budgets", "reserve", "extend", "settle", "void", "report", "snapshot", "stats", "verify",
+    "record_responses", "budget_set", "budget_remove", "budgets", "reserve", "extend", "settle", "void", "report", "snapshot", "stats", "verify", "live",
 }  # fmt: skip
 
 

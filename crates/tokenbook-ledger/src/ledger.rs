@@ -12,6 +12,7 @@ use tokenbook::{Count, Error, ErrorCode, Result, Timestamp};
 
 use crate::budget::Desk;
 use crate::calendar::Calendar;
+use crate::live::Board;
 use crate::record::Call;
 use crate::store::files::{self, Paths, open_beside};
 use crate::store::names::Names;
@@ -161,6 +162,7 @@ pub(crate) struct Inner {
     pub(crate) budgets: Desk,
     thread: Option<JoinHandle<()>>,
     readers: Mutex<Vec<Reader>>,
+    pub(crate) live: Board,
     /// The same ledger, opened anew in a process that was forked off.
     forked: OnceLock<Arc<Inner>>,
 }
@@ -465,6 +467,7 @@ impl Inner {
         let wait = Duration::from_millis(options.busy_timeout_ms);
         let wanted = options.time_zone.as_deref().map(Calendar::new).transpose()?;
         let memory = paths.is_none().then(Arc::default);
+        let live = Board::new(paths.as_ref().map(|paths| paths.database.as_path()));
         let mut ticket = paths.as_ref().map(|paths| Ticket::new(paths.ticket.clone(), wait));
         let (db, time_zone) = {
             let _held = ticket.as_mut().map(Ticket::take).transpose()?;
@@ -497,6 +500,7 @@ impl Inner {
             budgets,
             thread: Some(thread),
             readers: Mutex::default(),
+            live,
             forked: OnceLock::new(),
         })
     }

@@ -9,6 +9,7 @@ mod filter;
 mod hash;
 mod ledger;
 mod list;
+mod live;
 mod prune;
 mod query;
 mod record;
@@ -24,6 +25,7 @@ pub use budget::{
 pub use filter::Filter;
 pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status};
 pub use list::{ListQuery, MAX_PAGE, Page};
+pub use live::LiveCall;
 pub use prune::Pruned;
 pub use query::{QueryLimits, QueryResult, Value};
 pub use record::{

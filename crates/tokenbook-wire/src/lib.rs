@@ -4,21 +4,31 @@
 //! panic leaves this crate: [`call`], [`Book`], [`Meter`] and [`UsageStream`] turn one into an error of code `internal`.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "ledger")]
 mod book;
 mod clock;
 mod guard;
 mod hot;
+#[cfg(feature = "ledger")]
 mod meter;
+#[cfg(not(feature = "ledger"))]
+mod no_book;
 mod ops;
 #[cfg(feature = "schema")]
 mod schema;
 mod stream;
 mod text;
 
+#[cfg(feature = "ledger")]
 pub use book::Book;
+#[cfg(target_family = "wasm")]
+pub use clock::use_clock;
 pub use guard::guard;
 pub use hot::{count, count_batch, count_up_to, count_up_to_number};
+#[cfg(feature = "ledger")]
 pub use meter::Meter;
+#[cfg(not(feature = "ledger"))]
+use no_book::Book;
 pub use ops::{OPS, Op};
 #[cfg(feature = "schema")]
 pub use schema::schema;

@@ -4,8 +4,10 @@
 mod budget;
 mod count;
 pub(crate) mod extract;
+#[cfg(feature = "ledger")]
 mod ledger;
 pub(crate) mod price;
+#[cfg(feature = "ledger")]
 pub(crate) mod record;
 mod request;
 
@@ -55,12 +57,26 @@ pub(crate) fn find(name: &str) -> Result<&'static Op> {
     })
 }
 
+#[cfg(feature = "ledger")]
+macro_rules! on_ledger {
+    ($function:path) => {
+        Run::Ledger(|book, json| text::write(&$function(book, text::read(json)?)?))
+    };
+}
+
+#[cfg(not(feature = "ledger"))]
+macro_rules! on_ledger {
+    ($function:path) => {
+        Run::Ledger(|book, _| match *book {})
+    };
+}
+
 macro_rules! ops {
     (@run pure $function:path) => {
         Run::Pure(|json| text::write(&$function(text::read(json)?)?))
     };
     (@run ledger $function:path) => {
-        Run::Ledger(|book, json| text::write(&$function(book, text::read(json)?)?))
+        on_ledger!($function)
     };
     ($($kind:ident $name:literal $function:path, $about:literal;)+) => {
         &[$(Op { name: $name, about: $about, run: ops!(@run $kind $function) }),+]
@@ -100,6 +116,7 @@ pub const OPS: &[Op] = ops! {
     ledger "import" ledger::import, "records the calls of an exported file";
     ledger "snapshot" ledger::snapshot, "writes a consistent copy of the ledger";
     ledger "stats" ledger::stats, "gives figures about the ledger's file";
+    ledger "live" ledger::live, "tells which calls are running now";
     ledger "close" ledger::close, "closes the ledger once all is durable";
     ledger "budget_set" budget::budget_set, "sets a budget, or changes it";
     ledger "budget_remove" budget::budget_remove, "removes a budget";
@@ -143,6 +160,7 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<ledger::Exported>(generator);
     define::<ledger::ImportedFile>(generator);
     define::<ledger::Written>(generator);
+    define::<ledger::Live>(generator);
     define::<ledger::Done>(generator);
     define::<budget::Budgets>(generator);
     define::<tokenbook_ledger::Budget>(generator);

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "ledger")]
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "ledger")]
 use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -19,6 +21,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
 }
 
 /// Reads arguments that were taken apart already.
+#[cfg(feature = "ledger")]
 pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| located(&error))
 }

@@ -241,7 +241,7 @@ impl fmt::Display for Usd {
             *digit = b'0' + u8::try_from(fraction % 10).expect("a digit");
             fraction /= 10;
         }
-        let text = str::from_utf8(&text).expect("a point and digits");
+        let text = std::str::from_utf8(&text).expect("a point and digits");
         f.write_str(text.trim_end_matches('0'))
     }
 }

@@ -9,6 +9,8 @@ pub(crate) mod claude;
 mod counter;
 mod fast;
 mod hash;
+#[cfg(target_family = "wasm")]
+mod lazy;
 mod models;
 mod raw;
 mod scan;
@@ -27,6 +29,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use counter::Counter;
+#[cfg(target_family = "wasm")]
+pub use lazy::{Vocabulary, use_source};
 pub use special::Special;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -242,6 +246,12 @@ impl Encoding {
         }
     }
 
+    #[cfg(target_family = "wasm")]
+    fn vocab(self) -> &'static Vocab {
+        lazy::vocab(self)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
     fn vocab(self) -> &'static Vocab {
         match self {
             Self::R50kBase => &vocab::R50K,

@@ -166,6 +166,18 @@ pub(super) fn import(book: &Book, args: ImportArgs) -> Result<ImportedFile> {
     })
 }
 
+/// The calls that are running now, in all processes on the ledger.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) struct Live {
+    /// The calls, oldest first.
+    calls: Vec<tokenbook_ledger::LiveCall>,
+}
+
+pub(super) fn live(book: &Book, _: Nothing) -> Result<Live> {
+    Ok(Live { calls: book.ledger()?.live()? })
+}
+
 /// Nothing to tell.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -5,6 +5,7 @@
 )]
 
 use super::fast::Job;
+#[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 
 /// Starts a table at a cache line.
@@ -23,12 +24,16 @@ mod built {
     //! What the build script wrote.
     #![expect(clippy::unreadable_literal, reason = "written by a program")]
 
-    use super::{Aligned, Tables};
+    use super::Aligned;
+    #[cfg(not(target_family = "wasm"))]
+    use super::Tables;
 
     include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 }
 
-pub(super) use built::{CL100K, CLASS, O200K, PAGES, R50K};
+#[cfg(not(target_family = "wasm"))]
+pub(super) use built::{CL100K, O200K, R50K};
+pub(super) use built::{CLASS, PAGES};
 
 /// Asks for the memory of an entry, if there is one with this number.
 #[inline]

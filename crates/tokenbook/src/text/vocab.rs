@@ -5,7 +5,6 @@
 )]
 
 use super::hash::{FREQUENT_BITS, ID_BITS, bytes_hash, pair_bit, pair_key, pair_slot};
-use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
 pub(super) const LONGEST: usize = 128;
@@ -54,10 +53,19 @@ pub(super) struct Vocab {
     pub(super) number: usize,
 }
 
-pub(super) static R50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_256, number: 0 };
-pub(super) static P50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_281, number: 1 };
-pub(super) static CL100K: Vocab = Vocab { tables: &raw::CL100K, limit: 100_256, number: 2 };
-pub(super) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998, number: 3 };
+#[cfg(not(target_family = "wasm"))]
+mod built {
+    use super::Vocab;
+    use crate::text::raw;
+
+    pub(in crate::text) static R50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_256, number: 0 };
+    pub(in crate::text) static P50K: Vocab = Vocab { tables: &raw::R50K, limit: 50_281, number: 1 };
+    pub(in crate::text) static CL100K: Vocab = Vocab { tables: &raw::CL100K, limit: 100_256, number: 2 };
+    pub(in crate::text) static O200K: Vocab = Vocab { tables: &raw::O200K, limit: 199_998, number: 3 };
+}
+
+#[cfg(not(target_family = "wasm"))]
+pub(super) use built::{CL100K, O200K, P50K, R50K};
 
 impl Vocab {
     /// The id of a single byte; it is below 256.
