@@ -29,7 +29,6 @@ import type {
   RecordedBatch,
   Report,
   RequestCount,
-  Reservation,
   Stats,
   TextCount,
   Usage,
@@ -219,7 +218,7 @@ export interface Meter {
    * Puts the call's worst case aside in the budgets that it falls under.
    * @throws {TokenbookError} `budget_exceeded` when a budget refuses it: the request must not be sent.
    */
-  reserve(): Promise<Reservation>;
+  reserve(): Promise<Hold>;
   /** Ends the call and records it, once. A stream without its final usage is recorded as partial. */
   finish(args?: MeterEnd): Promise<Metered>;
   /** Ends the call and records it before returning, for the end of a process. */

@@ -894,12 +894,6 @@ export interface RequestCount {
   reason?: string;
 }
 
-/** What a call has put aside before it is sent. */
-export interface Reservation {
-  /** In how many budgets. */
-  holds: number;
-}
-
 /** One group: what it is grouped by, and its sums. A group of calls without an agent, tag and so on has no such field. */
 export interface Row {
   /** Calls. */

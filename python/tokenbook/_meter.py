@@ -50,13 +50,13 @@ class Meter:
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
 
-    def reserve(self) -> types.Reservation:
+    def reserve(self) -> types.Hold:
         """Puts the call's worst case aside in the budgets that it falls under.
 
         :raises BudgetExceededError: a budget refuses it: the request must not be sent.
         """
         try:
-            return decode(types.Reservation, json.loads(self._native.reserve()))
+            return decode(types.Hold, json.loads(self._native.reserve()))
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
 

@@ -71,7 +71,6 @@ __all__ = [
     "RecordedOne",
     "Report",
     "RequestCount",
-    "Reservation",
     "Row",
     "Scope",
     "Stats",
@@ -1404,14 +1403,6 @@ class RequestCount:
 
     reason: str | None = None
     """Why it isn't exact."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reservation:
-    """What a call has put aside before it is sent."""
-
-    holds: int
-    """In how many budgets."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -438,6 +438,15 @@ impl Ledger {
         })
     }
 
+    /// Whether a budget is for such a call, so that it is worth finding out what it may cost.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when the file can't be read.
+    pub fn has_budget_for(&self, query: &ReserveQuery) -> Result<bool> {
+        self.inner()?.budgets.has_budget_for(self, query)
+    }
+
     /// Puts aside what a call may cost at most, in every budget that is for it, or refuses.
     ///
     /// Without such a budget it costs about a microsecond and puts nothing aside. A hold lasts until it is settled by the
@@ -451,10 +460,10 @@ impl Ledger {
     /// [`ErrorCode::BudgetExceeded`](tokenbook::ErrorCode::BudgetExceeded) when a hard budget has not enough left: the
     /// details name the `budget`, its `limit`, what is `spent`, `held` and `left`, and what was `wanted`.
     pub fn reserve(&self, query: &ReserveQuery) -> Result<Hold> {
-        let inner = self.inner()?;
-        if !inner.budgets.has_budget_for(self, query)? {
+        if !self.has_budget_for(query)? {
             return Ok(Hold::default());
         }
+        let inner = self.inner()?;
         ttl(query.ttl_ms)?;
         inner.budgets.reserve(&inner.queue, query.clone())
     }

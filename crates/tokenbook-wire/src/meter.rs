@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokenbook::extract::{Extraction, StreamExtractor};
 use tokenbook::request::{Exactness, RequestCount};
-use tokenbook::{Count, Error, Result, Timestamp, TokenKind, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Outcome, Status};
+use tokenbook::{Count, Error, ErrorCode, Result, Timestamp, TokenKind, Usage, Usd};
+use tokenbook_ledger::{Call, CallCost, Extension, Hold, Outcome, ReserveQuery, Status};
 
 use crate::clock::Stopwatch;
 use crate::ops::extract;
@@ -39,7 +39,18 @@ struct State {
     stream: StreamExtractor,
     events: u64,
     first_output_ms: Option<u64>,
+    held: Option<Held>,
 }
+
+/// What is put aside for a running call.
+struct Held {
+    id: Count,
+    /// The output that it covers, where the request sets no limit: more is asked for as the answer grows.
+    sliced: Option<Count>,
+}
+
+/// The output that is put aside at a time for a request without a limit, and by which such a call may exceed its budget.
+const SLICE: u64 = 1_024;
 
 /// What is known of a call while it runs.
 #[derive(Serialize)]
@@ -76,14 +87,6 @@ pub(crate) struct MeterProgress {
     is_final: bool,
 }
 
-/// What a call has put aside before it is sent.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub(crate) struct Reservation {
-    /// In how many budgets.
-    holds: u64,
-}
-
 /// What became of a call.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -114,7 +117,7 @@ impl Meter {
             let (api, request) = (asked.api, asked.request.take());
             Ok(Self {
                 book: book.clone(),
-                state: Mutex::new(Some(State { asked, stream, events: 0, first_output_ms: None })),
+                state: Mutex::new(Some(State { asked, stream, events: 0, first_output_ms: None, held: None })),
                 api,
                 model,
                 request,
@@ -130,23 +133,68 @@ impl Meter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts the call's worst case aside in the budgets that it falls under.
+    /// Puts the call's worst case aside in the budgets that it falls under; without one it costs next to nothing.
+    ///
+    /// The worst case is the input at the upper end of its band and the output that the request allows. Where it allows
+    /// any, 1,024 tokens of output are put aside at a time, and the stream is stopped when the next are refused.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
+    /// [`ErrorCode::BudgetExceeded`](crate::ErrorCode::BudgetExceeded) when a budget refuses it: the request must not be
+    /// sent. [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
     pub fn reserve(&self) -> Result<String> {
         guard(|| {
-            self.lock().as_ref().ok_or_else(ended)?;
-            text::write(&Reservation { holds: 0 })
+            let mut state = self.lock();
+            let state = state.as_mut().ok_or_else(ended)?;
+            let ledger = self.book.ledger()?;
+            let call = state.asked.call(self.at)?;
+            let query = ReserveQuery {
+                agent: call.agent.clone(),
+                action: call.action.clone(),
+                model: Some(call.model.clone()),
+                provider: call.provider.clone(),
+                session: call.session.clone(),
+                tags: call.tags.clone(),
+                ..ReserveQuery::new(self.at)
+            };
+            // Counting the request is left for when a budget asks for it.
+            if !ledger.has_budget_for(&query)? {
+                return text::write(&Hold::default());
+            }
+            let sliced = call.max_tokens.is_none().then_some(Count::from(1_024));
+            let output = call.max_tokens.or(sliced).unwrap_or_default();
+            let input = self.counted().map(|counted| counted.high);
+            let query = ReserveQuery {
+                cost_usd: input.and_then(|input| self.worst(&call, input, output)),
+                tokens: input.map(|input| input.checked_add(output)).transpose()?,
+                ..query
+            };
+            let hold = ledger.reserve(&query)?;
+            state.held = hold.hold_id.map(|id| Held { id, sliced });
+            text::write(&hold)
         })
+    }
+
+    /// The most that a call may cost: all of its input is of the dearest kind that it can become.
+    fn worst(&self, call: &Call, input: Count, output: Count) -> Option<Usd> {
+        let asks_for = |words: &str| self.request.as_deref().is_some_and(|request| request.contains(words));
+        let kinds = [
+            (TokenKind::Input, true),
+            (TokenKind::CacheWrite5m, asks_for("\"cache_control\"") || asks_for("\"cachePoint\"")),
+            (TokenKind::CacheWrite1h, asks_for("\"1h\"")),
+        ];
+        let costs = kinds.into_iter().filter(|(_, is_possible)| *is_possible);
+        let costs = costs.map(|(kind, _)| price(call, &Usage::new().with(kind, input).with(TokenKind::Output, output)));
+        // A kind without a price leaves the others; the plain input must have one.
+        costs.flatten().max()
     }
 
     /// Takes the next bytes of the stream, cut anywhere; what can't be read is passed over.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end.
+    /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) after the end, and
+    /// [`ErrorCode::BudgetExceeded`](crate::ErrorCode::BudgetExceeded) when a budget is used up: the stream should be stopped.
     pub fn push(&self, chunk: &[u8]) -> Result<()> {
         self.take(|stream| stream.push(chunk))
     }
@@ -173,8 +221,32 @@ impl Meter {
             if state.first_output_ms.is_none() && state.stream.output_chars() > 0 {
                 state.first_output_ms = Some(self.watch.ms());
             }
-            Ok(())
+            self.extend(state)
         })
+    }
+
+    /// Asks for the next slice of output in time; only a budget's refusal is an error.
+    fn extend(&self, state: &mut State) -> Result<()> {
+        let Some(Held { id, sliced: Some(covered) }) = &mut state.held else { return Ok(()) };
+        let Some(streamed) = state.stream.output_counted() else { return Ok(()) };
+        if streamed.tokens.get() + SLICE / 2 <= covered.get() {
+            return Ok(());
+        }
+        let call = state.asked.call(self.at)?;
+        let slice = Count::new(SLICE)?;
+        let more = Extension {
+            at: clock::now()?,
+            cost_usd: price(&call, &Usage::new().with(TokenKind::Output, slice)),
+            tokens: Some(slice),
+            ttl_ms: None,
+        };
+        match self.book.ledger()?.extend(*id, &more) {
+            Err(error) if error.code() == ErrorCode::BudgetExceeded => Err(error),
+            _ => {
+                *covered = covered.checked_add(slice)?;
+                Ok(())
+            }
+        }
     }
 
     /// The request's tokens, where they can be counted.
@@ -237,9 +309,15 @@ impl Meter {
             let mut state = self.lock().take().ok_or_else(ended)?;
             state.asked.tell(fields)?;
             let ledger = self.book.ledger()?;
+            let held = state.held.take().map(|held| held.id);
             let (first, inside) = self.calls(state, body, refused)?;
             let call = first.call.clone();
-            let done = first.record(&ledger)?;
+            let done = first.record_with(&ledger, held).inspect_err(|_| {
+                // What can't be recorded must not stay put aside.
+                if let Some(hold) = held {
+                    drop(ledger.void(hold));
+                }
+            })?;
             inside.into_iter().try_for_each(|made| made.record(&ledger).map(drop))?;
             PAST.remember(&call);
             text::write(&Metered { id: done.id, status: done.status, call })
@@ -248,7 +326,7 @@ impl Meter {
 
     /// The call to be recorded, and those inside it that another model ran.
     fn calls(&self, state: State, body: Option<&RawValue>, refused: bool) -> Result<(Made, Vec<Made>)> {
-        let State { mut asked, stream, events, first_output_ms } = state;
+        let State { mut asked, stream, events, first_output_ms, .. } = state;
         let is_stream = events > 0;
         asked.request.clone_from(&self.request);
         asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), unique_id());
@@ -314,6 +392,16 @@ impl Meter {
             call.cost = CallCost::Unpriced { reason: "no answer came, so what was used is unknown".to_owned() };
         }
         Ok(Made::as_given(call))
+    }
+}
+
+/// A call whose meter is given up is still a call: what was streamed is recorded when the writer gets to it.
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let Some(state) = self.lock().take().filter(|state| state.events > 0) else { return };
+        // Nobody is left to be told of a failure; a panic must not leave a destructor.
+        let record = || self.book.ledger()?.record_queued(self.calls(state, None, false)?.0.call);
+        drop(guard(record));
     }
 }
 

@@ -12,7 +12,6 @@ pub fn schema() -> Map<String, Value> {
     ops::define(&mut generator);
     define::<tokenbook::extract::Progress>(&mut generator);
     define::<crate::meter::MeterProgress>(&mut generator);
-    define::<crate::meter::Reservation>(&mut generator);
     define::<crate::meter::Metered>(&mut generator);
     generator.take_definitions(true)
 }

@@ -185,3 +185,58 @@ fn an_answer_is_projected_by_earlier_ones_that_grew_as_long() {
         (&json!(20), &json!("0.00022"))
     );
 }
+
+fn budget(book: &Book, name: &str) -> Value {
+    let budgets = read(&book.call("budgets", "{}").expect("the budgets"));
+    let mut rows = budgets["budgets"].as_array().expect("a list").iter();
+    rows.find(|row| row["name"] == name).expect("it is set").clone()
+}
+
+fn set(book: &Book, budget: &Value) {
+    book.call("budget_set", &budget.to_string()).expect("it makes sense");
+}
+
+#[test]
+fn a_budget_holds_the_worst_case_and_is_charged_what_was_used() {
+    let book = book();
+    assert_eq!(open(&book, &anthropic()).reserve().expect("no budget"), "{}");
+    set(&book, &json!({ "name": "day", "limit_usd": "0.001", "period": "day" }));
+    let meter = streamed(&book, 7);
+    assert!(read(&meter.reserve().expect("it fits"))["hold_id"].is_u64());
+    // 100 tokens of output at $5, and the request's at $1 a million.
+    let held: f64 = budget(&book, "day")["held_usd"].as_str().expect("an amount").parse().expect("a number");
+    assert!((0.00051..0.00055).contains(&held), "{held}");
+    let refused = open(&book, &anthropic()).reserve().expect_err("twice is too much");
+    assert_eq!((refused.code().name(), refused.details()["budget"].as_str()), ("budget_exceeded", "day"));
+    finish(&meter, &json!({}));
+    let day = budget(&book, "day");
+    assert_eq!((&day["spent_usd"], &day["held_usd"]), (&json!("0.000098"), &json!("0")));
+}
+
+#[test]
+fn a_stream_without_a_limit_is_stopped_when_its_next_slice_is_refused() {
+    let book = book();
+    set(&book, &json!({ "name": "tokens", "limit_tokens": 3000, "period": "total" }));
+    let args = json!({ "api": "openai.chat", "agent": "writer", "request":
+        { "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] } });
+    let meter = open(&book, &args);
+    meter.reserve().expect("the first slice fits");
+    let event = json!({ "id": "c9", "choices": [{ "delta": { "content": " word".repeat(100) } }] }).to_string();
+    let stopped = (0..50).position(|_| meter.push_event(&event).is_err()).expect("it is stopped");
+    assert!((15..=20).contains(&stopped), "{stopped}");
+    let call = finish(&meter, &json!({ "error_class": "budget_exceeded", "outcome": "error" }))["call"].take();
+    assert_eq!(call["partial"], true);
+    let row = budget(&book, "tokens");
+    let spent = row["spent_tokens"].as_u64().expect("a count");
+    assert_eq!(spent, 8 + 100 * (stopped as u64 + 1));
+    assert!(spent < 3000 && row["held_tokens"] == 0, "{row}");
+}
+
+#[test]
+fn a_meter_that_is_given_up_leaves_its_record() {
+    let book = book();
+    drop(streamed(&book, 4));
+    drop(open(&book, &anthropic()));
+    let report = read(&book.call("report", "{}").expect("a report"));
+    assert_eq!((&report["total"]["calls"], &report["total"]["input_tokens"]), (&json!(1), &json!(13)));
+}

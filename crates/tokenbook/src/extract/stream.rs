@@ -107,10 +107,15 @@ impl StreamExtractor {
         Progress {
             usage: draft.read_usage().ok().flatten().map(|reading| reading.usage),
             output_chars: draft.chars,
-            output_counted: draft.counter.as_ref().and_then(|counter| counter.total().ok()),
+            output_counted: self.output_counted(),
             events: self.events.count,
             is_final: draft.is_final,
         }
+    }
+
+    /// The tokens of the output that came, where they are counted as they come.
+    pub fn output_counted(&self) -> Option<TextCount> {
+        self.events.draft.counter.as_ref().and_then(|counter| counter.total().ok())
     }
 
     /// The characters of output that came.
