@@ -340,7 +340,9 @@ impl Meter {
             return self.unanswered(&asked, refused).map(|made| (made, Vec::new()));
         };
         let has_answer = extraction.usage.is_some() || extraction.error.is_some() || is_stream;
-        if refused || !has_answer || (extraction.error.is_some() && extraction.usage.is_none()) {
+        // An error in the midst of a stream comes after output that is billed.
+        let has_output = so_far.as_ref().is_some_and(|so_far| so_far.output_chars > 0);
+        if refused || !has_answer || (extraction.error.is_some() && extraction.usage.is_none() && !has_output) {
             let is_refusal = refused || extraction.error.is_some();
             asked.error_class(extraction.error);
             return self.unanswered(&asked, is_refusal).map(|made| (made, Vec::new()));

@@ -107,6 +107,20 @@ fn a_stream_that_states_nothing_is_counted() {
 }
 
 #[test]
+fn an_error_in_the_midst_of_a_stream_comes_after_output_that_is_billed() {
+    let book = book();
+    let request = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello, world!" }] });
+    let meter = open(&book, &json!({ "api": "openai.chat", "request": request }));
+    let text = json!({ "id": "c1", "model": "gpt-4o", "choices": [{ "delta": { "content": "Hello, world!" } }] });
+    meter.push_event(&text.to_string()).expect("taken");
+    meter.push_event(r#"{"error": {"type": "server_error", "message": "Sorry"}}"#).expect("taken");
+    let call = finish(&meter, &json!({}))["call"].take();
+    assert_eq!((&call["usage"]["input_tokens"], &call["usage"]["output_tokens"]), (&json!(11), &json!(4)));
+    assert_eq!((&call["partial"], &call["cost"]["total_usd"]), (&json!(true), &json!("0.0000675")));
+    assert_eq!((&call["outcome"], &call["error_class"]), (&json!("error"), &json!("server_error")));
+}
+
+#[test]
 fn a_refused_call_costs_nothing_and_one_without_an_answer_is_unknown() {
     let book = book();
     let body = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } });
