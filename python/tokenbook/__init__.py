@@ -12,9 +12,12 @@ Decimal('0.00416')
 
 from __future__ import annotations
 
+from ._context import with_call
 from ._count import count, count_batch, count_up_to, decode, encode, estimate
+from ._instrument import instrument
 from ._ledger import Ledger
 from ._meter import Meter
+from ._notebook import Summary, load_ipython_extension, summary, watch
 from ._operations import (
     attribute,
     cost,
@@ -52,6 +55,7 @@ __all__ = [
     "Meter",
     "NotFoundError",
     "Report",
+    "Summary",
     "TokenbookError",
     "UnavailableError",
     "UnknownModelError",
@@ -68,12 +72,17 @@ __all__ = [
     "estimate",
     "extract",
     "extract_stream",
+    "instrument",
+    "load_ipython_extension",
     "prices_diff",
     "prices_override",
     "prices_replace",
     "prices_search",
     "prices_show",
+    "summary",
     "version",
+    "watch",
+    "with_call",
 ]
 
 __version__: str = version().version

@@ -14,7 +14,11 @@ from ._decode import decode
 from ._meter import Meter
 from ._operations import Body, Instant, _body
 from ._tables import PAGE, Calls, Report
+from ._writer import Writer, end_all
 from .errors import from_fault
+
+WRITES = frozenset({"record", "record_batch", "record_response", "record_responses"})
+"""Operations that don't wait for the records of instrumented clients; their own threads use them."""
 
 
 class Ledger:
@@ -47,6 +51,7 @@ class Ledger:
             self._native = _tokenbook.Ledger(_wire.dumps(args))
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
+        self._writer = Writer()
 
     def __enter__(self) -> Ledger:
         return self
@@ -58,6 +63,8 @@ class Ledger:
 
     def _call(self, op: str, args: Mapping[str, Any]) -> Any:
         text = _wire.dumps(args)
+        if op not in WRITES:
+            self._writer.flush()
         try:
             return json.loads(self._native.call(op, text))
         except RuntimeError as fault:
@@ -333,6 +340,19 @@ class Ledger:
         """Lets the hold of a call go that was not made; whether it was still there."""
         return decode(types.Voided, self._call("void", {"hold_id": hold_id})).voided
 
+    def flush(self) -> None:
+        """Waits until the calls of instrumented clients that have ended are in the ledger.
+
+        What asks the ledger does so by itself."""
+        self._writer.flush()
+
+    @property
+    def unrecorded(self) -> int:
+        """Calls of instrumented clients that could not be recorded, since this ledger was opened."""
+        return self._writer.failed
+
     def close(self) -> None:
-        """Makes everything durable and closes the file."""
+        """Makes everything durable and closes the file; calls that are still running are recorded as far as they
+        are."""
+        end_all(self)
         self._call("close", {})
