@@ -232,9 +232,10 @@ class Ledger:
     ) -> types.BudgetStatus:
         """Sets a budget, or changes the one of that name, and tells how it stands; what was spent before counts.
 
-        ``period`` is ``hour``, ``day``, ``week``, ``month`` (of ``time_zone``), ``rolling`` (over ``window_minutes``) or
-        ``total``; ``mode`` is ``hard`` (refuse, the default) or ``soft`` (warn). The scope names values of ``agent``,
-        ``action``, ``model``, ``provider``, ``session`` and ``tag``, one or a list; without any it is for all calls.
+        ``period`` is ``hour``, ``day``, ``week``, ``month`` (of ``time_zone``), ``rolling`` (over ``window_minutes``)
+        or ``total``; ``mode`` is ``hard`` (refuse, the default) or ``soft`` (warn). The scope names values of
+        ``agent``, ``action``, ``model``, ``provider``, ``session`` and ``tag``, one or a list; without any it is for
+        all calls.
 
         >>> with Ledger(":memory:") as book:
         ...     book.budget_set("editor", limit_usd="5", period="day", agent="editor").left_usd
@@ -284,8 +285,8 @@ class Ledger:
     ) -> types.Hold:
         """Puts aside what a call may take at most, in every budget that is for it; without one the hold has no id.
 
-        The most is given as ``cost_usd`` and ``tokens``, or worked out from ``input_tokens`` and ``max_tokens``. The hold
-        is let go by :meth:`settle` or :meth:`void`, or lapses after ``ttl_ms`` (15 minutes).
+        The most is given as ``cost_usd`` and ``tokens``, or worked out from ``input_tokens`` and ``max_tokens``. The
+        hold is let go by :meth:`settle` or :meth:`void`, or lapses after ``ttl_ms`` (15 minutes).
 
         :raises BudgetExceededError: a hard budget has not enough left; its ``details`` name it and what is left.
         """
@@ -329,9 +330,7 @@ class Ledger:
         }
         return decode(types.Hold, self._call("extend", args))
 
-    def settle(
-        self, hold_id: int, call: types.Call | Mapping[str, Any] | None = None, **fields: Any
-    ) -> types.Recorded:
+    def settle(self, hold_id: int, call: types.Call | Mapping[str, Any] | None = None, **fields: Any) -> types.Recorded:
         """Records a call, as :meth:`record` does, and lets its hold go in the same step."""
         given = _wire.plain(call) if call is not None else {}
         return decode(types.Recorded, self._call("settle", {"hold_id": hold_id, "call": {**given, **fields}}))

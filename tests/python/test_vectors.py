@@ -15,8 +15,9 @@ FILES = [json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.j
 CASES = [pytest.param(file["op"], case, id=f"{file['op']}-{case['name']}") for file in FILES for case in file["cases"]]
 
 LEDGER_OPS = {
-    "close", "export", "get", "import", "list", "prune", "query", "record", "record_batch", "record_response",
-    "record_responses", "budget_set", "budget_remove", "budgets", "reserve", "extend", "settle", "void", "report", "snapshot", "stats", "verify", "live",
+    "budget_remove", "budget_set", "budgets", "close", "export", "extend", "get", "import", "list", "live", "prune",
+    "query", "record", "record_batch", "record_response", "record_responses", "report", "reserve", "settle",
+    "snapshot", "stats", "verify", "void",
 }  # fmt: skip
 
 
