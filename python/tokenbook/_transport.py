@@ -119,7 +119,7 @@ def _reserve(flight: Flight | Batches) -> None:
         raise Refused(error) from None
     except TokenbookError as error:
         # A ledger that fails holds nobody up: the call goes out.
-        flight.book._writer.report("reserve", error)
+        flight.book._writer.report(error.code, error)
 
 
 def _attach(flight: Flight | Batches, response: Any, current: Scope, wrap: Any) -> Any:
