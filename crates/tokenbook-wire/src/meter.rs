@@ -1,5 +1,8 @@
 //! The handle of one call, from before it is sent until it is recorded.
 
+mod known;
+mod past;
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +13,10 @@ use serde_json::value::RawValue;
 use tokenbook::extract::{Extraction, StreamExtractor};
 use tokenbook::request::{Exactness, RequestCount};
 use tokenbook::{Count, Error, ErrorCode, Result, Timestamp, TokenKind, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Extension, Hold, Outcome, ReserveQuery, Status};
+use tokenbook_ledger::{Call, CallCost, Extension, Hold, LiveCall, Outcome, ReserveQuery, Status};
 
+use self::known::Known;
+use self::past::PAST;
 use crate::clock::Stopwatch;
 use crate::ops::extract;
 use crate::ops::record::{Asked, Made, Response, cost_of, take};
@@ -23,6 +28,8 @@ use crate::{Book, clock, guard, ops, text};
 /// budget that is used up stops it.
 pub struct Meter {
     book: Book,
+    /// What tells the call from all others, until its provider names it.
+    id: String,
     /// What the call was asked with; `None` once it has ended.
     state: Mutex<Option<State>>,
     api: tokenbook::Api,
@@ -40,7 +47,12 @@ struct State {
     events: u64,
     first_output_ms: Option<u64>,
     held: Option<Held>,
+    /// When those who watch were last told of it.
+    told_ms: u64,
 }
+
+/// How often those who watch are told of a running stream at most.
+const TELL_EVERY_MS: u64 = 250;
 
 /// What is put aside for a running call.
 struct Held {
@@ -111,13 +123,23 @@ impl Meter {
             let mut asked = Asked::read(&mut text::read::<Response<'_>>(args)?)?;
             let at = clock::now()?;
             // What can't be a call is said now, not when the call has been paid for.
-            asked.call(at)?;
+            let call = asked.call(at)?;
+            let id = unique_id();
+            book.ledger()?.live_update(live(&id, &call));
             let model = asked.model().map(str::to_owned);
             let stream = StreamExtractor::new(asked.api).counting(model.as_deref().unwrap_or_default());
             let (api, request) = (asked.api, asked.request.take());
             Ok(Self {
                 book: book.clone(),
-                state: Mutex::new(Some(State { asked, stream, events: 0, first_output_ms: None, held: None })),
+                id,
+                state: Mutex::new(Some(State {
+                    asked,
+                    stream,
+                    events: 0,
+                    first_output_ms: None,
+                    held: None,
+                    told_ms: 0,
+                })),
                 api,
                 model,
                 request,
@@ -221,8 +243,28 @@ impl Meter {
             if state.first_output_ms.is_none() && state.stream.output_chars() > 0 {
                 state.first_output_ms = Some(self.watch.ms());
             }
+            if self.watch.ms() >= state.told_ms + TELL_EVERY_MS {
+                state.told_ms = self.watch.ms();
+                // Whoever watches may miss a tick; the stream goes on.
+                drop(self.tell(state));
+            }
             self.extend(state)
         })
+    }
+
+    /// Tells those who watch how far the call is.
+    fn tell(&self, state: &State) -> Result<()> {
+        let call = state.asked.call(self.at)?;
+        let known = self.known(state, &call)?;
+        self.book.ledger()?.live_update(LiveCall {
+            input_tokens: known.input_tokens,
+            output_tokens: Some(known.output_tokens),
+            cost_usd: known.cost_usd,
+            projected_output_tokens: known.projected_output_tokens,
+            projected_cost_usd: known.projected_cost_usd,
+            ..live(&self.id, &call)
+        });
+        Ok(())
     }
 
     /// Asks for the next slice of output in time; only a budget's refusal is an error.
@@ -267,27 +309,31 @@ impl Meter {
         guard(|| {
             let state = self.lock();
             let state = state.as_ref().ok_or_else(ended)?;
-            let so_far = state.stream.so_far();
             let call = state.asked.call(self.at)?;
-            let known = Known::of(so_far.usage.as_ref(), so_far.is_final, so_far.output_counted, self.counted())?;
-            let projected = PAST.projected(&call, known.output).filter(|_| !so_far.is_final);
-            let cost_with = |output| {
-                let usage = known.input.is_some().then(|| known.usage(output));
-                usage.and_then(|usage| price(&call, &usage))
-            };
-            text::write(&MeterProgress {
-                input_tokens: known.input,
-                input_exactness: known.input_exactness,
-                output_tokens: known.output,
-                output_exactness: known.output_exactness,
-                cost_usd: cost_with(known.output),
-                projected_output_tokens: projected,
-                projected_cost_usd: projected.and_then(cost_with),
-                duration_ms: Count::new(self.watch.ms())?,
-                time_to_first_token_ms: state.first_output_ms.map(Count::new).transpose()?,
-                events: state.events,
-                is_final: so_far.is_final,
-            })
+            text::write(&self.known(state, &call)?)
+        })
+    }
+
+    fn known(&self, state: &State, call: &Call) -> Result<MeterProgress> {
+        let so_far = state.stream.so_far();
+        let known = Known::of(so_far.usage.as_ref(), so_far.is_final, so_far.output_counted, self.counted())?;
+        let projected = PAST.projected(call, known.output).filter(|_| !so_far.is_final);
+        let cost_with = |output| {
+            let usage = known.input.is_some().then(|| known.usage(output));
+            usage.and_then(|usage| price(call, &usage))
+        };
+        Ok(MeterProgress {
+            input_tokens: known.input,
+            input_exactness: known.input_exactness,
+            output_tokens: known.output,
+            output_exactness: known.output_exactness,
+            cost_usd: cost_with(known.output),
+            projected_output_tokens: projected,
+            projected_cost_usd: projected.and_then(cost_with),
+            duration_ms: Count::new(self.watch.ms())?,
+            time_to_first_token_ms: state.first_output_ms.map(Count::new).transpose()?,
+            events: state.events,
+            is_final: so_far.is_final,
         })
     }
 
@@ -309,6 +355,7 @@ impl Meter {
             let mut state = self.lock().take().ok_or_else(ended)?;
             state.asked.tell(fields)?;
             let ledger = self.book.ledger()?;
+            ledger.live_remove(&self.id);
             let held = state.held.take().map(|held| held.id);
             let (first, inside) = self.calls(state, body, refused)?;
             let call = first.call.clone();
@@ -329,7 +376,7 @@ impl Meter {
         let State { mut asked, stream, events, first_output_ms, .. } = state;
         let is_stream = events > 0;
         asked.request.clone_from(&self.request);
-        asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), unique_id());
+        asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), self.id.clone());
         let so_far = is_stream.then(|| stream.so_far());
         let read = match body {
             Some(body) => extract::read(self.api, Some(body), None),
@@ -400,69 +447,29 @@ impl Meter {
 /// A call whose meter is given up is still a call: what was streamed is recorded when the writer gets to it.
 impl Drop for Meter {
     fn drop(&mut self) {
-        let Some(state) = self.lock().take().filter(|state| state.events > 0) else { return };
+        let Some(state) = self.lock().take() else { return };
+        let record = || {
+            let ledger = self.book.ledger()?;
+            ledger.live_remove(&self.id);
+            if state.events > 0 {
+                ledger.record_queued(self.calls(state, None, false)?.0.call)?;
+            }
+            Ok(())
+        };
         // Nobody is left to be told of a failure; a panic must not leave a destructor.
-        let record = || self.book.ledger()?.record_queued(self.calls(state, None, false)?.0.call);
         drop(guard(record));
     }
 }
 
-/// What a call has used so far, put together from what the provider stated and what was counted.
-struct Known {
-    stated: Usage,
-    input: Option<Count>,
-    input_exactness: Option<Exactness>,
-    /// Whether the input is the provider's own number.
-    is_stated: bool,
-    output: Count,
-    output_exactness: Exactness,
-}
-
-impl Known {
-    fn of(
-        stated: Option<&Usage>,
-        is_final: bool,
-        streamed: Option<tokenbook::request::TextCount>,
-        counted: Option<&RequestCount>,
-    ) -> Result<Self> {
-        let stated_input = stated.map(Usage::total_input_tokens).transpose()?.filter(|input| !input.is_zero());
-        let stated_output = stated.map(Usage::total_output_tokens).transpose()?.unwrap_or_default();
-        let streamed_tokens = streamed.as_ref().map_or(Count::ZERO, |text| text.tokens);
-        let is_measured = is_final || stated_output >= streamed_tokens;
-        let (input, input_exactness) = match (stated_input, counted) {
-            (Some(input), _) => (Some(input), Some(Exactness::Measured)),
-            (None, Some(counted)) => (Some(counted.input_tokens), Some(counted.exactness)),
-            (None, None) => (None, None),
-        };
-        Ok(Self {
-            stated: stated.cloned().unwrap_or_default(),
-            input,
-            input_exactness,
-            is_stated: stated_input.is_some(),
-            output: if is_final { stated_output } else { stated_output.max(streamed_tokens) },
-            output_exactness: match streamed {
-                Some(text) if !is_measured => text.exactness,
-                _ if is_final || !stated_output.is_zero() => Exactness::Measured,
-                _ => Exactness::Exact,
-            },
-        })
-    }
-
-    /// The usage with this much output.
-    fn usage(&self, output: Count) -> Usage {
-        let mut usage = self.stated.clone();
-        if !self.is_stated {
-            usage = usage.with(TokenKind::Input, self.input.unwrap_or_default());
-        }
-        let other = usage.total_output_tokens().and_then(|all| all.checked_sub(usage.get(TokenKind::Output)));
-        let text = output.checked_sub(other.unwrap_or_default()).unwrap_or_default();
-        usage.with(TokenKind::Output, text)
-    }
-
-    /// How the whole is known: by its weakest part.
-    fn exactness(&self) -> &'static str {
-        let weakest = self.input_exactness.max(Some(self.output_exactness));
-        weakest.map_or("estimated", Exactness::name)
+/// A running call as those who watch see it.
+fn live(id: &str, call: &Call) -> LiveCall {
+    LiveCall {
+        provider: call.provider.clone(),
+        agent: call.agent.clone(),
+        action: call.action.clone(),
+        session: call.session.clone(),
+        max_tokens: call.max_tokens,
+        ..LiveCall::new(id, call.at, &call.model)
     }
 }
 
@@ -477,50 +484,6 @@ fn unique_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let seed = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed), clock::now().map_or(0, Timestamp::ms));
     format!("tb_{:016x}{:016x}", KEYS[0].hash_one(seed), KEYS[1].hash_one(seed))
-}
-
-/// The outputs of past calls of this process, to tell how long an answer may become.
-struct Past(Mutex<std::collections::HashMap<Maker, std::collections::VecDeque<Count>>>);
-
-/// Who made a call: agent, action and model.
-type Maker = (Option<String>, Option<String>, String);
-
-static PAST: LazyLock<Past> = LazyLock::new(|| Past(Mutex::default()));
-
-impl Past {
-    /// So many of the latest answers are looked at.
-    const LATEST: usize = 64;
-    /// Fewer say too little.
-    const FEWEST: usize = 5;
-    /// So many makers are remembered at most.
-    const MAKERS: usize = 1_024;
-
-    fn maker(call: &Call) -> Maker {
-        (call.agent.clone(), call.action.clone(), call.model.clone())
-    }
-
-    fn remember(&self, call: &Call) {
-        let output = call.usage.as_ref().and_then(|usage| usage.total_output_tokens().ok());
-        let Some(output) = output.filter(|_| !call.partial && call.outcome == Outcome::Success) else { return };
-        let mut past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let maker = Self::maker(call);
-        if past.len() >= Self::MAKERS && !past.contains_key(&maker) {
-            return;
-        }
-        let outputs = past.entry(maker).or_default();
-        if outputs.len() == Self::LATEST {
-            outputs.pop_front();
-        }
-        outputs.push_back(output);
-    }
-
-    fn projected(&self, call: &Call, so_far: Count) -> Option<Count> {
-        let past = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let outputs = past.get(&Self::maker(call)).filter(|outputs| outputs.len() >= Self::FEWEST)?;
-        let longer: Vec<u64> = outputs.iter().filter(|output| **output >= so_far).map(|output| output.get()).collect();
-        let mean = longer.iter().sum::<u64>().checked_div(longer.len() as u64);
-        mean.map_or(Some(so_far), |mean| Count::new(mean).ok())
-    }
 }
 
 #[cold]

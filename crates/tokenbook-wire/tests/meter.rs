@@ -254,3 +254,17 @@ fn a_meter_that_is_given_up_leaves_its_record() {
     let report = read(&book.call("report", "{}").expect("a report"));
     assert_eq!((&report["total"]["calls"], &report["total"]["input_tokens"]), (&json!(1), &json!(13)));
 }
+
+#[test]
+fn a_running_call_is_shown_until_it_ends() {
+    let book = book();
+    let running = || read(&book.call("live", "{}").expect("an answer"))["calls"].as_array().expect("a list").clone();
+    let meter = open(&book, &anthropic());
+    let calls = running();
+    assert_eq!((calls.len(), &calls[0]["agent"], &calls[0]["max_tokens"]), (1, &json!("editor"), &json!(100)));
+    finish(&meter, &json!({ "refused": true }));
+    let given_up = open(&book, &anthropic());
+    assert_eq!(running().len(), 1);
+    drop(given_up);
+    assert!(running().is_empty());
+}
