@@ -67,10 +67,12 @@ impl Out {
     }
 
     fn u32s(&mut self, name: &str, values: &[u32]) {
+        self.words(name, "u32", values.len(), &self.u32_bytes(values));
+    }
+
+    fn u32_bytes(&self, values: &[u32]) -> Vec<u8> {
         let big = self.big_endian;
-        let bytes: Vec<u8> =
-            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
-        self.words(name, "u32", values.len(), &bytes);
+        values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect()
     }
 
     fn u64s(&mut self, name: &str, values: &[u64]) {
@@ -90,9 +92,9 @@ impl Out {
         self.bytes(&format!("{name}_BYTES"), &tables.bytes);
         self.u32s(&format!("{name}_STARTS"), &tables.starts);
         self.u32s(&format!("{name}_HALVES"), &tables.halves);
-        self.u64s(&format!("{name}_PAIRS"), &tables.pairs);
-        self.arrays(&format!("{name}_FREQUENT"), &tables.frequent);
-        self.u64s(&format!("{name}_PAIR_FILTER"), &tables.pair_filter);
+        let merges = self.u32_bytes(tables.merges.as_flattened());
+        self.words(&format!("{name}_MERGES"), "[u32; 16]", tables.merges.len(), &merges);
+        let seed = tables.merge_seed;
         self.u32s(&format!("{name}_BYTE_PAIRS"), &tables.byte_pairs);
         self.u32s(&format!("{name}_IDS"), &tables.ids);
         self.arrays(&format!("{name}_SHORT"), &tables.short);
@@ -103,7 +105,7 @@ impl Out {
         self.bytes(&format!("{name}_SINGLES"), &tables.singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, pairs: &{name}_PAIRS.0, frequent: &{name}_FREQUENT.0, pair_filter: &{name}_PAIR_FILTER.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, atoms: &{name}_ATOMS.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, merge_seed: {seed}, merges: &{name}_MERGES.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, atoms: &{name}_ATOMS.0 }};"
         )
         .expect("writing to a string");
     }

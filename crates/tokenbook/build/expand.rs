@@ -6,21 +6,24 @@ use std::collections::HashMap;
 
 use super::codec;
 use super::hash::{
-    FREQUENT_BITS, ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, pair_bit, pair_key,
-    pair_slot, short_bucket, short_key, short_slot,
+    MEDIUM_COUNT, MERGE_SLOTS, bytes_hash, joint_bit, medium_hash, medium_key, merge_place, pair_key, short_bucket,
+    short_key, short_slot,
 };
 
 /// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
 const NONE: u32 = u32::MAX;
+
+/// Seeds that fit the merges of the committed vocabularies: `o200k_base`, `cl100k_base`, `r50k_base`. Finding another one
+/// takes some hundred attempts.
+const SEEDS: [u64; 3] = [0x9e37_7b36_7f4a_7c15, 0x9e37_79d2_7f4a_7c15, 0x9e37_79bb_7f4a_7c15];
 
 /// The tables of one vocabulary; `Tables` says what each holds.
 pub(crate) struct Expanded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) starts: Vec<u32>,
     pub(crate) halves: Vec<u32>,
-    pub(crate) pairs: Vec<u64>,
-    pub(crate) frequent: Vec<[u64; 2]>,
-    pub(crate) pair_filter: Vec<u64>,
+    pub(crate) merges: Vec<[u32; MERGE_SLOTS]>,
+    pub(crate) merge_seed: u64,
     pub(crate) byte_pairs: Vec<u32>,
     pub(crate) ids: Vec<u32>,
     pub(crate) singles: [u8; 256],
@@ -141,32 +144,13 @@ impl Vocabulary {
             starts.push(bytes.len() as u32);
         }
         let pair_bits = self.splits.len().next_power_of_two().trailing_zeros() + 1;
-        let mut pairs = vec![0u64; 1 << pair_bits];
-        // No pair has this, not even that of the token 0 with itself.
-        let mut frequent = vec![[u64::MAX; 2]; 1 << FREQUENT_BITS];
-        let mut pair_filter = vec![0u64; 1 << (pair_bits + 2 - 6)];
         let mut byte_pairs = vec![NONE; 1 << 16];
         for (id, &[left, right]) in self.splits.iter().enumerate() {
-            if left != NONE {
-                let key = pair_key(left, right);
-                if left < 256 && right < 256 {
-                    byte_pairs[(left << 8 | right) as usize] = id as u32;
-                }
-                let bucket = &mut frequent[pair_slot(key, FREQUENT_BITS)];
-                let free = bucket.iter_mut().find(|slot| **slot == u64::MAX);
-                if let Some(free) = free.filter(|_| id < 3 << (FREQUENT_BITS - 1)) {
-                    *free = (key << ID_BITS) | id as u64;
-                    continue;
-                }
-                let bit = pair_bit(key, pair_bits + 2);
-                pair_filter[bit / 64] |= 1 << (bit % 64);
-                let mut slot = pair_slot(key, pair_bits);
-                while pairs[slot] != 0 {
-                    slot = (slot + 1) % pairs.len();
-                }
-                pairs[slot] = (key << ID_BITS) | id as u64;
+            if left < 256 && right < 256 {
+                byte_pairs[(left << 8 | right) as usize] = id as u32;
             }
         }
+        let (merge_seed, merges) = self.merges(pair_bits - 4);
         let mut ids = vec![0u32; 1 << pair_bits];
         for (id, token) in self.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
             let mut slot = bytes_hash(token) as usize % ids.len();
@@ -180,9 +164,8 @@ impl Vocabulary {
             bytes,
             starts,
             halves: self.splits.iter().flatten().copied().collect(),
-            pairs,
-            frequent,
-            pair_filter,
+            merges,
+            merge_seed,
             byte_pairs,
             ids,
             singles: self.singles().map(|id| id as u8),
@@ -192,6 +175,25 @@ impl Vocabulary {
             alone: self.alone(),
             atoms: self.atoms(),
         }
+    }
+
+    /// Buckets of merges, and the seed of the hash with which none has too many.
+    fn merges(&self, bits: u32) -> (u64, Vec<[u32; MERGE_SLOTS]>) {
+        let others = (1..).map(|number: u64| SEEDS[0].wrapping_add(number << 32));
+        SEEDS
+            .into_iter()
+            .chain(others)
+            .find_map(|seed| {
+                let mut buckets = vec![[u32::MAX; MERGE_SLOTS]; 1 << bits];
+                let mut sizes = vec![0; 1 << bits];
+                for (&[left, right], id) in self.splits.iter().zip(0..).filter(|([left, _], _)| *left != NONE) {
+                    let (bucket, mark) = merge_place(pair_key(left, right), seed, bits);
+                    *buckets[bucket].get_mut(sizes[bucket])? = mark | id;
+                    sizes[bucket] += 1;
+                }
+                Some((seed, buckets))
+            })
+            .expect("one of so many seeds fits")
     }
 
     /// The numbers of tokens of short and medium pieces.

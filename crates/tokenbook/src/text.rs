@@ -13,6 +13,7 @@ mod hash;
 mod lazy;
 mod models;
 mod raw;
+mod repeat;
 mod scan;
 mod special;
 mod split;

@@ -8,16 +8,17 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::repeat;
 use super::vocab::{NONE, Vocab};
 
 /// Pieces up to this many bytes are merged at once.
 const WINDOW: usize = 128;
 
 /// Most pieces that are merged are not longer than this.
-const SMALL: usize = 16;
+pub(super) const SMALL: usize = 16;
 
 /// And few of the others than this.
-const MIDDLE: usize = 32;
+pub(super) const MIDDLE: usize = 32;
 
 /// No merge is possible.
 const NEVER: u32 = u32::MAX;
@@ -29,10 +30,16 @@ const PLACE_BITS: u32 = 8;
 struct Merge<const N: usize> {
     length: usize,
     ids: [u32; N],
-    /// What each token and the next merge into, and its place below that, so that the least is the one to do.
+    /// What each token and the next may merge into, and its place below that, so that the least is the one to do.
     pairs: [u32; N],
     next: [u8; N],
     previous: [u8; N],
+    /// Where the token is whose pairs are still to be looked up.
+    joined: usize,
+    /// The pair to merge next.
+    least: u32,
+    /// Tokens that are left.
+    count: u64,
 }
 
 impl<const N: usize> Merge<N> {
@@ -40,13 +47,22 @@ impl<const N: usize> Merge<N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn new(vocab: &Vocab, bytes: &[u8]) -> Self {
-        let mut merge = Self { length: 0, ids: [0; N], pairs: [NEVER; N], next: [0; N], previous: [0; N] };
+        let mut merge = Self {
+            length: 0,
+            ids: [0; N],
+            pairs: [NEVER; N],
+            next: [0; N],
+            previous: [0; N],
+            joined: 0,
+            least: NEVER,
+            count: 0,
+        };
         let mut at = 0;
         while at < bytes.len() {
             let mut push = |id| {
                 let place = merge.length;
-                if place > 0 {
-                    merge.pairs[place - 1] = packed(vocab.merge_early(merge.ids[place - 1], id), place - 1);
+                if place > 0 && merge.ids[place - 1] | id >= 256 {
+                    vocab.prefetch_merge(merge.ids[place - 1], id);
                 }
                 merge.ids[place] = id;
                 merge.next[place] = place as u8 + 1;
@@ -63,41 +79,100 @@ impl<const N: usize> Merge<N> {
             }
             at += length;
         }
+        merge.count = merge.length as u64;
         merge
+    }
+
+    /// Looks up the pairs that it begins with.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn begin(&mut self, vocab: &Vocab) {
+        for place in 1..self.length {
+            let (left, right) = (self.ids[place - 1], self.ids[place]);
+            let id = if left | right < 256 { vocab.merge_bytes(left, right) } else { vocab.merge_guess(left, right) };
+            self.pairs[place - 1] = packed(id, place - 1);
+        }
+        self.choose(vocab);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn choose(&mut self, vocab: &Vocab) {
+        self.least = self.least();
+        if self.least != NEVER {
+            vocab.prefetch_halves(self.least >> PLACE_BITS);
+        }
+    }
+
+    /// The pair to merge next, or [`NEVER`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn least(&self) -> u32 {
+        // The places up to the last pair, in whole vectors.
+        let span = self.length.next_multiple_of(8).min(N);
+        self.pairs[..span].iter().copied().fold(NEVER, u32::min)
+    }
+
+    /// Merges one pair and asks for the memory of its new neighbours' pairs; `false` if nothing is left to merge.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn step(&mut self, vocab: &Vocab) -> bool {
+        loop {
+            let least = self.least;
+            if least == NEVER {
+                return false;
+            }
+            let at = (least & ((1 << PLACE_BITS) - 1)) as usize;
+            let id = least >> PLACE_BITS;
+            let right = usize::from(self.next[at]);
+            if !vocab.arises(id, self.ids[at], self.ids[right]) {
+                self.pairs[at] = packed(vocab.merge(self.ids[at], self.ids[right]), at);
+                self.least = self.least();
+                continue;
+            }
+            let after = usize::from(self.next[right]);
+            self.count -= 1;
+            self.ids[at] = id;
+            self.pairs[right] = NEVER;
+            self.pairs[at] = NEVER;
+            self.next[at] = after as u8;
+            if after < self.length {
+                self.previous[after] = at as u8;
+                vocab.prefetch_merge(id, self.ids[after]);
+            }
+            if at > 0 {
+                vocab.prefetch_merge(self.ids[usize::from(self.previous[at])], id);
+            }
+            self.joined = at;
+            return true;
+        }
+    }
+
+    /// Looks up the pairs of the token that the last step made, and asks for the memory that the next one needs.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn settle(&mut self, vocab: &Vocab) {
+        let at = self.joined;
+        let after = usize::from(self.next[at]);
+        if after < self.length {
+            self.pairs[at] = packed(vocab.merge_guess(self.ids[at], self.ids[after]), at);
+        }
+        if at > 0 {
+            let before = usize::from(self.previous[at]);
+            self.pairs[before] = packed(vocab.merge_guess(self.ids[before], self.ids[at]), before);
+        }
+        self.choose(vocab);
     }
 
     /// Merges until nothing is left to merge, and gives the number of tokens.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn run(&mut self, vocab: &Vocab) -> u64 {
-        let mut count = self.length as u64;
-        // The places up to the last pair, in whole vectors.
-        let span = self.length.next_multiple_of(8).min(N);
-        loop {
-            let least = self.pairs[..span].iter().copied().fold(NEVER, u32::min);
-            if least == NEVER {
-                return count;
-            }
-            count -= 1;
-            let at = (least & ((1 << PLACE_BITS) - 1)) as usize;
-            let id = least >> PLACE_BITS;
-            let right = usize::from(self.next[at]);
-            let after = self.next[right];
-            self.ids[at] = id;
-            self.pairs[right] = NEVER;
-            self.next[at] = after;
-            let after = usize::from(after);
-            self.pairs[at] = if after < self.length {
-                self.previous[after] = at as u8;
-                packed(vocab.merge(id, self.ids[after]), at)
-            } else {
-                NEVER
-            };
-            if at > 0 {
-                let before = usize::from(self.previous[at]);
-                self.pairs[before] = packed(vocab.merge(self.ids[before], id), before);
-            }
+        self.begin(vocab);
+        while self.step(vocab) {
+            self.settle(vocab);
         }
+        self.count
     }
 
     fn tokens(&self) -> Vec<u32> {
@@ -117,6 +192,9 @@ fn packed(id: u32, place: usize) -> u32 {
     if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
 }
 
+/// Pieces that are merged in turns.
+const LANES: usize = 8;
+
 impl Vocab {
     /// Appends the tokens of a piece.
     pub(super) fn encode_piece(&self, piece: &[u8], out: &mut Vec<u32>) {
@@ -126,6 +204,49 @@ impl Vocab {
             out.push(id);
         } else {
             self.extend_piece(piece, 0, out);
+        }
+    }
+
+    /// The number of tokens of each piece of at most `N` bytes, told to `done` with the piece's number.
+    ///
+    /// The pieces are merged in turns, a step each, so that one's memory comes while the others are worked on.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn count_pieces<'a, const N: usize>(
+        &self,
+        mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        mut done: impl FnMut(usize, u64),
+    ) {
+        let mut lanes: [(usize, Merge<N>); LANES] = std::array::from_fn(|_| (0, Merge::new(self, &[])));
+        let mut used = 0;
+        loop {
+            let kept = used;
+            while used < LANES
+                && let Some((number, piece)) = pieces.next()
+            {
+                lanes[used] = (number, Merge::new(self, piece));
+                used += 1;
+            }
+            if used == 0 {
+                return;
+            }
+            for (_, lane) in &mut lanes[..kept] {
+                lane.settle(self);
+            }
+            for (_, lane) in &mut lanes[kept..used] {
+                lane.begin(self);
+            }
+            let mut lane = 0;
+            while lane < used {
+                let (number, merge) = &mut lanes[lane];
+                if merge.step(self) {
+                    lane += 1;
+                } else {
+                    done(*number, merge.count);
+                    used -= 1;
+                    lanes.swap(lane, used);
+                }
+            }
         }
     }
 
@@ -150,11 +271,11 @@ impl Vocab {
                     Merge::<WINDOW>::new(self, piece).run(self)
                 }
             }
-            _ => {
+            _ => repeat::count(self, piece).unwrap_or_else(|| {
                 let mut tokens = Vec::new();
                 self.extend_piece(piece, 0, &mut tokens);
                 tokens.len() as u64
-            }
+            }),
         }
     }
 

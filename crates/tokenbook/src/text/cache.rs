@@ -7,14 +7,11 @@ use super::raw;
 use super::scan::WINDOW;
 use super::vocab::Vocab;
 
-/// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's own memory.
-const RECENT: u32 = 13;
+/// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's second cache.
+const RECENT: u32 = 16;
 
 /// Recent pieces of 9 to 15 bytes: pairs of slots of 16 bytes.
 const RECENT_MEDIUM: usize = 1 << 12;
-
-/// What no key has in its lower bits.
-const EMPTY: u64 = 1 << (RECENT - 1);
 
 /// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
 const MEDIUM: usize = 1 << 15;
@@ -41,7 +38,18 @@ const COUNT_MASK: u64 = !(0xf << MEDIUM_COUNT);
 pub(super) const WAITING: usize = 96;
 
 /// Room for those that a window adds to them.
-const ROOM: usize = WAITING + WINDOW;
+pub(super) const ROOM: usize = WAITING + WINDOW;
+
+/// A piece that has to be merged.
+pub(super) struct Missed {
+    pub(super) start: usize,
+    pub(super) length: usize,
+    /// The sum that it is a part of, or [`NOBODY`].
+    pub(super) owner: usize,
+}
+
+/// The owner of a piece that is a part of nothing.
+pub(super) const NOBODY: usize = usize::MAX;
 
 /// What one thread remembers of one vocabulary.
 pub(super) struct Cache {
@@ -53,6 +61,10 @@ pub(super) struct Cache {
     pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
     /// The same of those that are longer still.
     pub(super) longer_keys: [(Key<8>, u64, usize); ROOM],
+    /// Pieces to merge.
+    pub(super) missed: Vec<Missed>,
+    /// Sums of the long pieces, then of those that are longer still.
+    pub(super) sums: [u64; 2 * ROOM],
     misses: u32,
     recent: Box<[[u64; 2]; 1 << RECENT]>,
     recent_medium: Box<[[[u64; 2]; 2]; RECENT_MEDIUM]>,
@@ -69,7 +81,7 @@ thread_local! {
 
 impl Cache {
     fn new() -> Self {
-        let recent = vec![[EMPTY; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
+        let recent = vec![[0; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
         let recent_medium =
             vec![[[0; 2]; 2]; RECENT_MEDIUM].into_boxed_slice().try_into().expect("made with this length");
         Self {
@@ -77,6 +89,8 @@ impl Cache {
             keys: [([0; 2], 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
             longer_keys: [([0; 8], 0, 0); ROOM],
+            missed: Vec::new(),
+            sums: [0; 2 * ROOM],
             misses: 0,
             recent,
             recent_medium,
@@ -86,7 +100,7 @@ impl Cache {
         }
     }
 
-    /// The count of a short piece if it was met lately: below 16, or more if not. The key 0 is never met.
+    /// The count of a short piece if it was met lately: from 1 to 15, or anything else if not. The key 0 is never met.
     #[inline]
     pub(super) fn recent(&self, key: u64) -> u64 {
         let want = short_slot(key, RECENT);

@@ -4,7 +4,8 @@
 //! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
 #![expect(clippy::cast_possible_truncation, reason = "hashes are cut to the bits that a table has")]
 
-use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, WAITING};
+use super::bpe::{MIDDLE, SMALL};
+use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, Missed, NOBODY, ROOM, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
 use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
@@ -117,7 +118,7 @@ impl Job<'_> {
             let start = at as usize & (WINDOW - 1);
             let word = u64::from_le_bytes(*window[start..].first_chunk().expect("16 bytes follow the last start"));
             let found = self.cache.recent(word & KEPT[length & (WINDOW - 1)]);
-            let miss = found >= 16;
+            let miss = !known(found);
             total += if miss { 0 } else { found };
             self.cache.waiting[count] = (from + start, length);
             count += usize::from(miss);
@@ -145,15 +146,11 @@ impl Job<'_> {
             self.count += 1;
             return 0;
         }
-        if start + 16 > text.len() {
-            let key = medium_key(&text[start..end]);
-            return self.look_up::<S>(text, start, key, medium_hash(key));
-        }
-        if length <= 8 {
+        if length <= 8 && start + 16 <= text.len() {
             let word = u64::from_le_bytes(*text[start..].first_chunk().expect("16 bytes"));
             let found = self.cache.recent(kept(word, length));
             // A key doesn't tell NUL bytes at the end from none.
-            if found < 16 && text[end - 1] != 0 {
+            if known(found) && text[end - 1] != 0 {
                 return found;
             }
         }
@@ -166,6 +163,7 @@ impl Job<'_> {
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
         let (mut total, mut kept, mut longs, mut longers) = (0, 0, 0, 0);
+        let (mut new_longs, mut new_longers) = (0, 0);
         let tables = self.vocab.tables;
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.cache.waiting[index];
@@ -207,55 +205,115 @@ impl Job<'_> {
         }
         for index in 0..longs {
             let (key, hash, start) = self.cache.long_keys[index];
-            total += self.cache.long.get(&key, hash).unwrap_or_else(|| {
-                let count = self.long::<S>(text, start, start + (key[3] >> 56) as usize);
-                self.cache.long.keep(&key, hash, count);
-                count
-            });
+            if let Some(count) = self.cache.long.get(&key, hash) {
+                total += count;
+            } else {
+                self.cache.long_keys[new_longs] = (key, hash, start);
+                self.long(text, start, start + (key[3] >> 56) as usize, new_longs);
+                new_longs += 1;
+            }
         }
         for index in 0..longers {
             let (key, hash, start) = self.cache.longer_keys[index];
-            total += self.cache.longer.get(&key, hash).unwrap_or_else(|| {
-                let count = self.long::<S>(text, start, start + (key[7] >> 56) as usize);
-                self.cache.longer.keep(&key, hash, count);
-                count
-            });
+            if let Some(count) = self.cache.longer.get(&key, hash) {
+                total += count;
+            } else {
+                self.cache.longer_keys[new_longers] = (key, hash, start);
+                self.long(text, start, start + (key[7] >> 56) as usize, ROOM + new_longers);
+                new_longers += 1;
+            }
         }
         for index in 0..kept {
             let (key, hash, start) = self.cache.keys[index];
-            total += self.look_up::<S>(text, start, key, hash);
+            total += self.look_up(start, key, hash, NOBODY);
+        }
+        if !self.cache.missed.is_empty() {
+            total += S::merge_missed(self, text);
+        }
+        for owner in 0..new_longs {
+            let (key, hash, _) = self.cache.long_keys[owner];
+            let count = std::mem::take(&mut self.cache.sums[owner]);
+            self.cache.long.keep(&key, hash, count);
+            total += count;
+        }
+        for owner in 0..new_longers {
+            let (key, hash, _) = self.cache.longer_keys[owner];
+            let count = std::mem::take(&mut self.cache.sums[ROOM + owner]);
+            self.cache.longer.keep(&key, hash, count);
+            total += count;
         }
         total
     }
 
-    /// The number of tokens of a piece of up to 15 bytes that is not recent.
-    fn look_up<S: Scan>(&mut self, text: &[u8], start: usize, key: [u64; 2], hash: u64) -> u64 {
+    /// Merges the pieces that no table and no cache holds, keeps what they gave, and adds it to what they are parts of;
+    /// gives the number of tokens of those that are parts of nothing.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn merge_missed(&mut self, text: &[u8]) -> u64 {
+        let missed = std::mem::take(&mut self.cache.missed);
+        let vocab = self.vocab;
+        let mut total = 0;
+        let mut add = |number: usize, count: u64| {
+            let Missed { start, length, owner } = missed[number];
+            if length <= 15 {
+                self.keep(text, start, length, count);
+            }
+            if owner == NOBODY { total += count } else { self.cache.sums[owner] += count }
+        };
+        let pieces = |lengths: std::ops::RangeInclusive<usize>| {
+            let all = missed.iter().enumerate().filter(move |(_, piece)| lengths.contains(&piece.length));
+            all.map(|(number, piece)| (number, &text[piece.start..piece.start + piece.length]))
+        };
+        vocab.count_pieces::<SMALL>(pieces(0..=SMALL), &mut add);
+        vocab.count_pieces::<MIDDLE>(pieces(SMALL + 1..=MIDDLE), &mut add);
+        for (number, piece) in pieces(MIDDLE + 1..=usize::MAX) {
+            add(number, vocab.count_piece(piece));
+        }
+        self.cache.missed = missed;
+        self.cache.missed.clear();
+        total
+    }
+
+    /// The number of tokens of a piece of up to 15 bytes that is not recent; or 0, and it is among those to merge.
+    fn look_up(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
         let tables = self.vocab.tables;
         let length = (key[1] >> 56) as usize;
-        let piece = &text[start..start + length];
         if length > 8 {
-            let count = self.in_medium(key, hash).unwrap_or_else(|| self.remembered::<S>(piece, key, hash));
+            let found = self.in_medium(key, hash).or_else(|| self.cache.medium(key, hash));
+            if let Some(count) = found {
+                self.cache.keep_recent_medium(key, hash, count);
+                return count;
+            }
+        } else if key[0] >> (8 * length - 8) != 0 {
+            let bits = tables.short.len().trailing_zeros();
+            let want = short_slot(key[0], bits);
+            let bucket = &tables.short[short_bucket(key[0], bits)];
+            let mut count = bucket.iter().map(|slot| slot ^ want).fold(u64::MAX, u64::min);
+            if !known(count) {
+                // What found no place in its bucket is in the other table.
+                let other = if bucket[3] == 0 { None } else { self.in_medium(key, hash) };
+                count = other.or_else(|| self.cache.medium(key, hash)).unwrap_or(0);
+            }
+            if count > 0 {
+                self.cache.keep_recent(key[0], count);
+                return count;
+            }
+        }
+        self.cache.missed.push(Missed { start, length, owner });
+        0
+    }
+
+    /// Remembers the count of a piece of up to 15 bytes that had to be merged.
+    fn keep(&mut self, text: &[u8], start: usize, length: usize, count: u64) {
+        let key = key_of(text, start, length);
+        let hash = medium_hash(key);
+        self.cache.keep_medium(key, hash, count);
+        if length > 8 {
             self.cache.keep_recent_medium(key, hash, count);
-            return count;
-        }
-        if piece[length - 1] == 0 {
+        } else if text[start + length - 1] != 0 {
             // A short key doesn't tell NUL bytes at the end from none.
-            return S::count_piece(self.vocab, piece);
+            self.cache.keep_recent(key[0], count);
         }
-        let bits = tables.short.len().trailing_zeros();
-        let want = short_slot(key[0], bits);
-        let bucket = &tables.short[short_bucket(key[0], bits)];
-        let mut count = bucket.iter().map(|slot| slot ^ want).fold(u64::MAX, u64::min);
-        if count >= 16 || count == 0 {
-            // What found no place in its bucket is in the other table.
-            let full = bucket[3] != 0;
-            count = full
-                .then(|| self.in_medium(key, hash))
-                .flatten()
-                .unwrap_or_else(|| self.remembered::<S>(piece, key, hash));
-        }
-        self.cache.keep_recent(key[0], count);
-        count
     }
 
     /// The number of tokens of a piece that the table of medium ones holds.
@@ -274,25 +332,17 @@ impl Job<'_> {
         }
     }
 
-    /// The number of tokens of a piece that no table holds.
-    fn remembered<S: Scan>(&mut self, piece: &[u8], key: [u64; 2], hash: u64) -> u64 {
-        self.cache.medium(key, hash).unwrap_or_else(|| {
-            let count = S::count_piece(self.vocab, piece);
-            self.cache.keep_medium(key, hash, count);
-            count
-        })
-    }
-
     /// Whether a piece has characters of three bytes, of which most pairs never share a token.
     #[inline]
     fn falls_apart(&self, text: &[u8], end: usize) -> bool {
         text[end - 3] >= 0xe0 && self.pattern != Pattern::R50k
     }
 
-    /// The number of tokens of a piece of 16 to 62 bytes that is not remembered.
-    fn long<S: Scan>(&mut self, text: &[u8], start: usize, end: usize) -> u64 {
+    /// Begins the sum of a piece of 16 to 62 bytes that is not remembered.
+    fn long(&mut self, text: &[u8], start: usize, end: usize, owner: usize) {
         if !self.falls_apart(text, end) {
-            return S::count_piece(self.vocab, &text[start..end]);
+            self.cache.missed.push(Missed { start, length: end - start, owner });
+            return;
         }
         let short = self.vocab.tables.short;
         let bits = short.len().trailing_zeros();
@@ -305,7 +355,10 @@ impl Job<'_> {
             parts[count] = (start, end, last);
             count += 1;
         });
-        parts[..count].iter().map(|&(start, end, last)| self.part_now::<S>(text, start, end, last)).sum()
+        for &(start, end, last) in &parts[..count] {
+            let found = self.part(text, start, end, last, owner);
+            self.cache.sums[owner] += found;
+        }
     }
 
     /// The number of tokens of a longer piece, whose parts may have to wait.
@@ -330,25 +383,26 @@ impl Job<'_> {
         total
     }
 
-    /// The number of tokens of a part of a piece.
-    fn part_now<S: Scan>(&mut self, text: &[u8], start: usize, end: usize, last: u32) -> u64 {
+    /// The number of tokens of a part of a piece; or 0, and it is among those to merge.
+    fn part(&mut self, text: &[u8], start: usize, end: usize, last: u32, owner: usize) -> u64 {
         let length = end - start;
         if is_alone(start, end, last) {
             return alone(self.vocab, last);
         }
         if length > 15 {
-            return S::count_piece(self.vocab, &text[start..end]);
+            self.cache.missed.push(Missed { start, length, owner });
+            return 0;
         }
         let key = key_of(text, start, length);
         if length <= 8 {
             let found = self.cache.recent(key[0]);
-            if found < 16 && text[end - 1] != 0 {
+            if known(found) && text[end - 1] != 0 {
                 return found;
             }
         }
         let hash = medium_hash(key);
         let found = if length > 8 { self.cache.recent_medium(key, hash) } else { 0 };
-        if found > 0 { found } else { self.look_up::<S>(text, start, key, hash) }
+        if found > 0 { found } else { self.look_up(start, key, hash, owner) }
     }
 }
 
@@ -404,6 +458,12 @@ const KEPT: [u64; WINDOW] = {
     }
     kept
 };
+
+/// Whether what a slot gave is a count: 0 is an empty slot's, and more is another piece's.
+#[inline]
+fn known(found: u64) -> bool {
+    found.wrapping_sub(1) < 15
+}
 
 /// The first `length` bytes of a word.
 #[inline]

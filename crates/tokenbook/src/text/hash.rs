@@ -7,24 +7,21 @@ pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bits of a token id.
 pub(crate) const ID_BITS: u32 = 18;
 
-/// The merges that come first are in a table of `1 << FREQUENT_BITS` buckets, which stays in a core's own memory.
-pub(crate) const FREQUENT_BITS: u32 = 14;
+/// Slots of a bucket of merges: one line of a core's memory.
+pub(crate) const MERGE_SLOTS: usize = 16;
 
 /// Two token ids as one key.
 pub(crate) fn pair_key(left: u32, right: u32) -> u64 {
     (u64::from(left) << ID_BITS) | u64::from(right)
 }
 
-/// Where a pair's search starts in a table of `1 << bits` slots.
+/// Where a pair is in a table of `1 << bits` buckets of merges: the bucket, and what its slot holds above the id.
+///
+/// Other pairs of the bucket may have the same mark, so whoever finds an id by it has to look at the id's halves.
 #[inline]
-pub(crate) fn pair_slot(key: u64, bits: u32) -> usize {
-    (key.wrapping_mul(MIX) >> (64 - bits)) as usize
-}
-
-/// The bit of a pair in a set of `1 << bits`.
-#[inline]
-pub(crate) fn pair_bit(key: u64, bits: u32) -> usize {
-    (key.wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - bits)) as usize
+pub(crate) fn merge_place(key: u64, seed: u64, bits: u32) -> (usize, u32) {
+    let hash = key.wrapping_mul(seed);
+    ((hash >> (64 - bits)) as usize, ((hash << bits) >> 32) as u32 >> ID_BITS << ID_BITS)
 }
 
 /// Up to 8 bytes as one number; without NUL bytes no two pieces share it.

@@ -95,11 +95,22 @@ pub(super) mod avx2 {
             // SAFETY: as above.
             unsafe { count_piece(vocab, piece) }
         }
+
+        #[inline]
+        fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
+            // SAFETY: as above.
+            unsafe { merge_missed(job, text) }
+        }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
         vocab.count_piece(piece)
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
+        job.merge_missed(text)
     }
 
     #[target_feature(enable = "avx2")]

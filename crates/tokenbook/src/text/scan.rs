@@ -3,6 +3,7 @@
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
 
+use super::fast::Job;
 use super::split::Pattern;
 use super::vocab::Vocab;
 
@@ -81,6 +82,9 @@ pub(super) trait Scan {
 
     /// [`Vocab::count_piece`] with the same instructions.
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64;
+
+    /// [`Job::merge_missed`] with the same instructions.
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64;
 }
 
 /// For any processor.
@@ -113,6 +117,10 @@ const KINDS: [u8; 256] = {
 impl Scan for Portable {
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
         vocab.count_piece(piece)
+    }
+
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
+        job.merge_missed(text)
     }
 
     #[inline]

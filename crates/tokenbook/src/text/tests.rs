@@ -166,6 +166,25 @@ proptest! {
 }
 
 #[test]
+fn repeated_units_count_as_if_they_were_merged() {
+    for unit in
+        ["=", "-", "a", "A", " ", "\n", "ab", "=-", "я", "😀", "\u{301}", "xyz", "的", "-=+~", "aB", "\t ", "ha!"]
+    {
+        for length in (1024..1100).chain([2000, 4095, 5001]) {
+            let text = unit.repeat(length / unit.len() + 1);
+            let text = &text[..text.floor_char_boundary(length)];
+            for (pattern, vocab) in PATTERNS {
+                let mut merged = Vec::new();
+                for piece in pieces(pattern, text) {
+                    vocab.extend_piece(piece, 0, &mut merged);
+                }
+                assert_eq!(fast::count(text.as_bytes(), pattern, vocab), merged.len() as u64, "{length} of {unit:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_character_has_the_class_of_the_committed_table() {
     static TABLE: OnceLock<HashMap<u32, u8>> = OnceLock::new();
     let table = TABLE.get_or_init(|| {

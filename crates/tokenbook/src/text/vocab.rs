@@ -4,7 +4,8 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{FREQUENT_BITS, ID_BITS, bytes_hash, pair_bit, pair_key, pair_slot};
+use super::hash::{MERGE_SLOTS, bytes_hash, merge_place, pair_key};
+use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
 pub(super) const LONGEST: usize = 128;
@@ -20,12 +21,10 @@ pub(super) struct Tables {
     pub(super) starts: &'static [u32],
     /// The two tokens that each token arises from.
     pub(super) halves: &'static [u32],
-    /// A hash table of pairs: two ids and the id that they merge into.
-    pub(super) pairs: &'static [u64],
-    /// Buckets of two slots for most of the merges that come first; they are not in the other table.
-    pub(super) frequent: &'static [[u64; 2]; 1 << FREQUENT_BITS],
-    /// A set of pairs that holds all of the other table's and a few that are in none.
-    pub(super) pair_filter: &'static [u64],
+    /// Buckets of merges by their two tokens: a mark of these above the id that they merge into.
+    pub(super) merges: &'static [[u32; MERGE_SLOTS]],
+    /// The seed of the hash that finds the bucket.
+    pub(super) merge_seed: u64,
     /// The ids that pairs of single bytes merge into, by their ids.
     pub(super) byte_pairs: &'static [u32; 1 << 16],
     /// A hash table of tokens: id + 1, or 0.
@@ -118,57 +117,63 @@ impl Vocab {
         (self.tables.atoms[point & 0xffff], length)
     }
 
-    /// What two tokens merge into, or [`NONE`]; quick for single bytes.
+    /// What two single bytes merge into, by their ids, or [`NONE`].
     #[inline]
-    pub(super) fn merge_early(&self, left: u32, right: u32) -> u32 {
-        if left | right >= 256 {
-            return self.merge(left, right);
-        }
+    pub(super) fn merge_bytes(&self, left: u32, right: u32) -> u32 {
         let id = self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize];
         if id < self.limit { id } else { NONE }
     }
 
-    /// What two tokens merge into, or [`NONE`].
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
-        let key = pair_key(left, right);
-        let bucket = self.tables.frequent[pair_slot(key, FREQUENT_BITS)];
-        let bit = pair_bit(key, self.tables.pair_filter.len().trailing_zeros() + 6);
-        let rare = (self.tables.pair_filter[bit / 64] >> (bit % 64)) & 1 != 0;
-        let want = key << ID_BITS;
-        // The id is what is left of the slot that has the key.
-        let id = (bucket[0] ^ want).min(bucket[1] ^ want);
-        if id < 1 << ID_BITS {
-            id as u32
-        } else if rare {
-            self.merge_rare(key)
-        } else {
-            NONE
-        }
+    fn merge_place(&self, left: u32, right: u32) -> (usize, u32) {
+        let bits = self.tables.merges.len().trailing_zeros();
+        merge_place(pair_key(left, right), self.tables.merge_seed, bits)
     }
 
-    /// The same for a pair that is not in the first table.
-    #[inline(never)]
-    fn merge_rare(&self, key: u64) -> u32 {
-        let pairs = self.tables.pairs;
-        let mut slot = pair_slot(key, pairs.len().trailing_zeros());
-        loop {
-            let entry = pairs[slot];
-            if entry >> ID_BITS == key {
-                let id = (entry & ((1 << ID_BITS) - 1)) as u32;
-                return if id < self.limit { id } else { NONE };
-            }
-            if entry == 0 {
-                return NONE;
-            }
-            slot = (slot + 1) & (pairs.len() - 1);
+    /// Asks for the memory where a merge would be.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn prefetch_merge(&self, left: u32, right: u32) {
+        raw::prefetch(self.tables.merges, self.merge_place(left, right).0);
+    }
+
+    /// What two tokens may merge into, or [`NONE`]: never more than what they do merge into, and seldom something else.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn merge_guess(&self, left: u32, right: u32) -> u32 {
+        let (bucket, mark) = self.merge_place(left, right);
+        // The id is what is left of a slot that has the mark.
+        let least = self.tables.merges[bucket].iter().map(|slot| slot ^ mark).fold(NONE, u32::min);
+        if least < self.limit { least } else { NONE }
+    }
+
+    /// What two tokens merge into, or [`NONE`].
+    pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
+        let guess = self.merge_guess(left, right);
+        if guess == NONE || self.arises(guess, left, right) {
+            return guess;
         }
+        let (bucket, mark) = self.merge_place(left, right);
+        let ids = self.tables.merges[bucket].iter().map(|slot| slot ^ mark);
+        ids.filter(|&id| id < self.limit).find(|&id| self.arises(id, left, right)).unwrap_or(NONE)
+    }
+
+    /// Asks for the memory of a token's halves.
+    #[inline]
+    pub(super) fn prefetch_halves(&self, id: u32) {
+        raw::prefetch(self.tables.halves, 2 * id as usize);
+    }
+
+    /// Whether a token arises from these two.
+    #[inline]
+    pub(super) fn arises(&self, id: u32, left: u32, right: u32) -> bool {
+        self.halves(id) == (left, right)
     }
 
     /// The two tokens that a token of several bytes arises from.
+    #[inline]
     fn halves(&self, id: u32) -> (u32, u32) {
-        (self.tables.halves[2 * id as usize], self.tables.halves[2 * id as usize + 1])
+        let halves = &self.tables.halves[2 * id as usize..][..2];
+        (halves[0], halves[1])
     }
 
     /// Whether two tokens, each of which stands for its own bytes, also stand side by side for the bytes of both.
