@@ -12,7 +12,7 @@ TARGET := $(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed 
 
 RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f) Cargo.toml Cargo.lock
 
-.PHONY: help demo test test-rust test-python test-node test-cli test-consumers test-web web lint types bench bench-count pack clean
+.PHONY: help demo test test-rust test-python test-node test-cli test-consumers test-web web page lint types bench bench-count pack clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,13 +39,16 @@ test-cli: target/.cli target/.python target/.node ## run the vectors and the pro
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
 
-test-web: target/.web target/.web-tools ## run the suites in a browser, as far as this machine has one
-	node --test tests/web/*.test.mjs
+test-web: target/.web target/.web-tools target/.cli ## run the suites in a browser, as far as this machine has one
+	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/web/*.test.mjs
+
+page: target/.page-tools ## bundle the page of `tokenbook serve` anew
+	node crates/tokenbook-cli/page/build.mjs
 
 web: ## build tokenbook/web, the core as WebAssembly
 	node node/scripts/web.mjs
 
-lint: target/.python target/.node-tools ## check form, lints, types and that generated files are up to date
+lint: target/.python target/.node-tools target/.page-tools ## check form, lints, types and that generated files are up to date
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo xtask layers
@@ -55,6 +58,7 @@ lint: target/.python target/.node-tools ## check form, lints, types and that gen
 	$(BIN)/ruff check python tests/python tests/demo tests/cli
 	$(BIN)/mypy
 	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
+	node crates/tokenbook-cli/page/build.mjs --check
 
 types: ## regenerate the types of TypeScript and Python
 	cargo xtask types
@@ -99,7 +103,12 @@ target/.web-tools: tests/web/package.json tests/web/package-lock.json
 	cd tests/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-target/.cli: $(RUST)
+target/.page-tools: crates/tokenbook-cli/page/package.json crates/tokenbook-cli/page/package-lock.json
+	@mkdir -p target
+	cd crates/tokenbook-cli/page && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+target/.cli: $(RUST) $(wildcard crates/tokenbook-cli/assets/*)
 	@mkdir -p target
 	cargo build --release --locked --package tokenbook-cli
 	@touch $@

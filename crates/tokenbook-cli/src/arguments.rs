@@ -63,6 +63,12 @@ pub(crate) enum Command {
     Snapshot(Snapshot),
     /// Tell what tokenbook finds on this machine.
     Doctor,
+    /// Show the ledger as a page, with a JSON API under it.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
+    /// Show running and recent calls in the terminal.
+    #[cfg(feature = "top")]
+    Top(Top),
     /// Run operations, one JSON object a line on standard input, one answer a line on standard output.
     Ops,
     /// Print a script that completes commands in a shell.
@@ -170,6 +176,9 @@ pub(crate) struct Report {
     /// The time zone of hours, days, weeks and months, such as Europe/Berlin.
     #[arg(long, alias = "tz")]
     pub(crate) time_zone: Option<String>,
+    /// Write the page of `serve` for this range into one file that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// A half-open range of time.
@@ -331,6 +340,25 @@ pub(crate) struct Prune {
 pub(crate) struct Snapshot {
     /// The copy's file; it must not be there yet.
     pub(crate) file: PathBuf,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = crate::serve::DEFAULT_ADDRESS)]
+    pub(crate) listen: std::net::SocketAddr,
+    /// What a visitor must know; needed for any address but the machine's own.
+    #[arg(long, env = "TOKENBOOK_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+#[cfg(feature = "top")]
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Show it once, as text, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]

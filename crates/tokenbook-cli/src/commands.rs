@@ -11,6 +11,7 @@ use crate::arguments::{
     Range, Record, Report, Snapshot,
 };
 use crate::failure::Failure;
+use crate::page::{self, View};
 use crate::place;
 use crate::table::{Rows, cell};
 
@@ -231,6 +232,11 @@ pub(crate) fn record(arguments: &Arguments, record: &Record) -> Outcome {
 }
 
 pub(crate) fn report(arguments: &Arguments, report: &Report) -> Outcome {
+    if let Some(file) = &report.html {
+        let view = View::new(report.range.from.clone(), report.range.to.clone(), report.time_zone.clone());
+        let page = page::page(&place::open(arguments)?, &view)?;
+        return std::fs::write(file, page::alone(&page)).map_err(|error| Failure::io(file.display(), &error));
+    }
     let args = object([("group_by", json!(report.by)), ("time_zone", json!(report.time_zone))]);
     let answer = ask_ledger(arguments, "report", &with_range(args, &report.range))?;
     if arguments.json {

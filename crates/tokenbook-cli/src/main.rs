@@ -10,8 +10,13 @@ mod commands;
 mod failure;
 mod import;
 mod ops;
+mod page;
 mod place;
+#[cfg(feature = "serve")]
+mod serve;
 mod table;
+#[cfg(feature = "top")]
+mod top;
 
 use std::process::ExitCode;
 
@@ -55,6 +60,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Prune(prune) => commands::prune(arguments, prune),
         Command::Snapshot(snapshot) => commands::snapshot(arguments, snapshot),
         Command::Doctor => commands::doctor(arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(serve) => serve::run(arguments, serve),
+        #[cfg(feature = "top")]
+        Command::Top(top) => top::run(arguments, top),
         Command::Ops => ops::run(arguments),
         Command::Completions(shell) => {
             arguments::completions(shell.shell);

@@ -1,0 +1,173 @@
+//! What the page shows, as one answer: so it is painted after one question, and stands in a file as well as on a server.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+#[cfg(feature = "serve")]
+use tokenbook_wire::OPS;
+use tokenbook_wire::{Book, Error, ErrorCode, Result};
+
+/// Which calls the page is about.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct View {
+    /// Calls made at this instant or later.
+    from: Option<String>,
+    /// Calls made before this instant.
+    to: Option<String>,
+    /// The zone of its days.
+    time_zone: Option<String>,
+    /// Calls of this agent only.
+    agent: Option<String>,
+    /// What a step of the chart is: hour, day, week or month.
+    unit: Option<String>,
+}
+
+/// Rows of a table on the page; what is beyond is told as left out.
+const ROWS: u32 = 50;
+
+/// Calls of the page's list.
+const CALLS: u32 = 25;
+
+impl View {
+    pub(crate) fn new(from: Option<String>, to: Option<String>, time_zone: Option<String>) -> Self {
+        Self { from, to, time_zone, ..Self::default() }
+    }
+
+    fn args(&self, more: &Value) -> Value {
+        let mut args = Map::new();
+        for (name, value) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(value) = value {
+                args.insert(name.to_owned(), json!(value));
+            }
+        }
+        if let Some(agent) = &self.agent {
+            args.insert("filter".to_owned(), json!({ "agent": agent }));
+        }
+        args.extend(more.as_object().cloned().unwrap_or_default());
+        Value::Object(args)
+    }
+}
+
+fn ask(book: &Book, op: &str, args: &Value) -> Result<Value> {
+    serde_json::from_str(&book.call(op, &args.to_string())?)
+        .map_err(|error| Error::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// Everything that the page shows.
+///
+/// # Errors
+///
+/// Those of the operations that it asks.
+pub(crate) fn page(book: &Book, view: &View) -> Result<Value> {
+    let by = |group: &[&str]| {
+        let more = json!({ "group_by": group, "time_zone": view.time_zone, "limit": ROWS, "order": "cost" });
+        ask(book, "report", &view.args(&more))
+    };
+    let unit = view.unit.as_deref().unwrap_or("day");
+    let steps = json!({ "group_by": [unit], "time_zone": view.time_zone });
+    let mut page = json!({
+        "view": { "from": view.from, "to": view.to, "time_zone": view.time_zone, "agent": view.agent, "unit": unit },
+        "stats": ask(book, "stats", &json!({}))?,
+        "steps": ask(book, "report", &view.args(&steps))?,
+        "agents": by(&["agent"])?,
+        "models": by(&["model"])?,
+        "tools": by(&["tool"])?,
+        "endpoints": by(&["action", "agent", "model"])?,
+        "calls": ask(book, "list", &view.args(&json!({ "limit": CALLS })))?,
+        "live": ask(book, "live", &json!({}))?,
+        "budgets": ask(book, "budgets", &json!({}))?,
+    });
+    // All agents, also when the page is about one of them, so that another can be chosen.
+    let all = View { agent: None, ..view.clone() };
+    let names = json!({ "group_by": ["agent"], "time_zone": view.time_zone, "limit": 500, "order": "key" });
+    page["agent_names"] = ask(book, "report", &all.args(&names))?["rows"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row["agent"].as_str())
+        .collect();
+    Ok(page)
+}
+
+/// The operations that only read, which the server offers.
+#[cfg(feature = "serve")]
+pub(crate) const READING: &[&str] =
+    &["report", "list", "get", "stats", "live", "budgets", "verify", "prices_search", "prices_show", "version"];
+
+/// The `OpenAPI` document of the server.
+#[cfg(feature = "serve")]
+pub(crate) fn openapi() -> Value {
+    let fault = json!({
+        "description": "The operation's error.",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } },
+    });
+    let operation = |id: &str, about: &str| {
+        json!({ "post": {
+            "operationId": id,
+            "summary": about,
+            "requestBody": { "required": true, "content": { "application/json": { "schema": { "type": "object" } } } },
+            "responses": {
+                "200": {
+                    "description": "The answer, as the operation gives it in every language.",
+                    "content": { "application/json": { "schema": { "type": "object" } } },
+                },
+                "default": fault,
+            },
+        }})
+    };
+    let mut paths: Map<String, Value> = OPS
+        .iter()
+        .filter(|op| READING.contains(&op.name))
+        .map(|op| (format!("/api/{}", op.name), operation(op.name, op.about)))
+        .collect();
+    paths.insert("/api/page".to_owned(), operation("page", "gives everything that the page shows"));
+    paths.insert(
+        "/api/events".to_owned(),
+        json!({ "get": {
+            "operationId": "events",
+            "summary": "tells by server-sent events when something was recorded, and which calls are running",
+            "responses": { "200": { "description": "The events.", "content": { "text/event-stream": {} } } },
+        }}),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "tokenbook", "version": env!("CARGO_PKG_VERSION") },
+        "paths": paths,
+        "components": {
+            "schemas": { "Fault": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "code": { "type": "string" },
+                    "message": { "type": "string" },
+                    "details": { "type": "object", "additionalProperties": { "type": "string" } },
+                },
+            }},
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+    })
+}
+
+const HTML: &str = include_str!("../assets/page.html");
+pub(crate) const CODE: &str = include_str!("../assets/app.js");
+pub(crate) const STYLE: &str = include_str!("../assets/app.css");
+
+/// The page as the server gives it.
+#[cfg(feature = "serve")]
+pub(crate) const fn html() -> &'static str {
+    HTML
+}
+
+/// The page as one file that needs nothing else, with its figures in it.
+pub(crate) fn alone(page: &Value) -> String {
+    // In a script only `<` could end it early.
+    let data = page.to_string().replace('<', "\\u003c");
+    let put = |html: &str, mark: &str, text: &str| {
+        let (before, rest) = html.split_once(&format!("<!--{mark}-->")).unwrap_or((html, ""));
+        let after = rest.split_once(&format!("<!--/{mark}-->")).map_or(rest, |(_, after)| after);
+        format!("{before}{text}{after}")
+    };
+    let html = put(HTML, "STYLE", &format!("<style>{STYLE}</style>"));
+    let html = html.replace("<!--DATA-->", &format!("<script type=\"application/json\" id=\"data\">{data}</script>"));
+    put(&html, "SCRIPT", &format!("<script>{}</script>", CODE.replace("</script", "<\\/script")))
+}
