@@ -1,7 +1,7 @@
 // What only the command line can do wrong: exit codes, streams, pipes.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -63,6 +63,28 @@ test('an export is imported again and says what it did', () => {
     assert.equal(status, 0);
     assert.match(stdout, /recorded 1, already there 0, refused 0/);
   }
+});
+
+test('one response in the metadata of several scripts is one call', () => {
+  const tree = join(folder, 'generated-scripts', 'success', '2026-11-20');
+  mkdirSync(tree, { recursive: true });
+  const file = (id, fields) => writeFileSync(join(tree, `${id}-metadata.json`), JSON.stringify({ scriptId: `s${id}`, timestamp: `2026-11-20T09:0${id}:00.000Z`, scriptType: 'execution', ...fields }));
+  const usage = { input_tokens: 3616, output_tokens: 4000, total_tokens: 7616, max_tokens: 4000, utilization_percent: '100.0', stop_reason: 'max_tokens', truncated: true };
+  for (const id of [3, 1, 2]) file(id, { tokenUsage: usage });
+  file(4, { scriptType: 'scanner', tokenUsage: { ...usage, output_tokens: 3262, max_tokens: 20000, stop_reason: 'end_turn', truncated: false, response_id: 'msg_s', model: 'claude-sonnet-4-5' } });
+  file(5, {});
+  writeFileSync(join(tree, 'package.json'), '{"name": "another"}');
+  const load = (...args) => run(['--ledger', 'metadata.db', 'import', '--kind', 'metadata', 'generated-scripts', ...args]);
+  const unnamed = load();
+  assert.equal(unnamed.status, 2);
+  assert.match(unnamed.stderr, /1-metadata\.json: model: it names none; give one with --model/);
+  assert.match(unnamed.stdout, /recorded 1, already there 0, refused 1/);
+  const named = load('--model', 'claude-sonnet-4-5');
+  assert.match(named.stdout, /recorded 1, already there 1, refused 0/, named.stderr);
+  assert.match(load('--model', 'claude-sonnet-4-5').stdout, /recorded 0, already there 2, refused 0/);
+  const { total, rows } = JSON.parse(run(['--ledger', 'metadata.db', '--json', 'report', '--by', 'action']).stdout);
+  assert.deepEqual([total.calls, total.truncated, total.total_output_tokens, total.unpriced_calls], [2, 1, 7262, 0]);
+  assert.deepEqual(rows.map((row) => row.action).sort(), ['execution', 'scanner']);
 });
 
 test('a refused line is shown with its number and the rest goes on', () => {

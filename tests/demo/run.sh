@@ -24,3 +24,6 @@ python demo.py "$work/python.db" "$work/python.json"
 cmp "$work/shell.json" "$work/node.json"
 cmp "$work/shell.json" "$work/python.json"
 echo "== The shell, Node and Python agree to the last digit"
+
+echo "== A service in Python: three agents through the real anthropic package"
+python service.py "$work/service.db"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime
 import decimal
 
+import anthropic
+import openai
 import polars
 import tokenbook
 from tokenbook import types
+from tokenbook.services import usage_log
 
 tokens: int = tokenbook.count("text", model="gpt-4o")
 many: list[int] = tokenbook.count_batch(["a", "b"], encoding="cl100k_base")
@@ -65,6 +68,27 @@ with tokenbook.Ledger("ledger.db", durability="process", time_zone="Europe/Berli
     exported: types.Exported = book.export("calls.csv", format="csv")
     imported: types.ImportedFile = book.import_("calls.csv", format="csv")
 
+with tokenbook.Ledger(":memory:") as book:
+    client: anthropic.Anthropic = tokenbook.instrument(anthropic.Anthropic(), book=book, agent="editor", tags=["a"])
+    asynchronous: openai.AsyncOpenAI = tokenbook.instrument(
+        openai.AsyncOpenAI(), book=book, on_usage=lambda now: print(now.cost_usd), on_record=lambda done: print(done.id)
+    )
+    watched: openai.OpenAI = tokenbook.watch(openai.OpenAI())
+    with tokenbook.with_call(agent="host", action="draft", operation_id="op") as inside:
+        text: str = client.messages.create(model="m", max_tokens=5, messages=[]).id
+    spent: tokenbook.Summary = tokenbook.summary(inside)
+    in_all: decimal.Decimal = spent.cost_usd
+    lost: int = book.unrecorded
+    book.flush()
+    meter: tokenbook.Meter = book.meter("openai.chat", model="gpt-4o")
+    now: types.MeterProgress = meter.progress()
+    done: types.Metered = meter.finish({})
+    budget: types.BudgetStatus = book.budget_set("all", period="day", limit_usd=decimal.Decimal(5))
+tokenbook.load_ipython_extension(None)
+logged: usage_log.TokenUsage = usage_log.token_usage({}, max_tokens=5)
+line: str = usage_log.format_usage(logged)
+
+tokenbook.instrument(anthropic.Anthropic())  # type: ignore[call-arg]
 tokenbook.count(b"bytes")  # type: ignore[arg-type]
 tokenbook.cost(model="gpt-4o")  # type: ignore[call-arg]
 price.total_usd = decimal.Decimal(1)  # type: ignore[misc]

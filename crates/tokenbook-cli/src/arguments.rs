@@ -144,7 +144,7 @@ pub(crate) struct Record {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The file; `-` for standard input.
+    /// The file; `-` for standard input. For metadata the folder.
     pub(crate) file: PathBuf,
     /// What each line holds.
     #[arg(long, value_enum, default_value_t = ImportKind::Calls)]
@@ -152,6 +152,9 @@ pub(crate) struct Import {
     /// The agent of calls that name none.
     #[arg(long)]
     pub(crate) agent: Option<String>,
+    /// The model of metadata that name none.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,6 +167,8 @@ pub(crate) enum ImportKind {
     Responses,
     /// Recorded exchanges: an object with `api`, `request`, `response` and, where known, `provider`, `model`, `recorded`.
     Exchanges,
+    /// A folder of JSON files with `tokenUsage`; one response counts once, however many files carry it.
+    Metadata,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use tokenbook_wire::{Book, Error, ErrorCode};
 
 use crate::arguments::{Arguments, Import, ImportKind};
 use crate::failure::Failure;
-use crate::place;
+use crate::{metadata, place};
 
 /// A line's fields as they are written: the order inside a request is part of what is counted.
 type Fields = BTreeMap<String, Box<RawValue>>;
@@ -37,6 +37,9 @@ pub(crate) fn run(arguments: &Arguments, from: &Import) -> Result<(), Failure> {
     let book = place::open(arguments)?;
     if from.kind == ImportKind::Csv {
         return table(arguments, from, &book);
+    }
+    if from.kind == ImportKind::Metadata {
+        return tree(arguments, from, &book);
     }
     let (reader, progress) = open(&from.file)?;
     let mut tally = Tally::default();
@@ -75,6 +78,39 @@ impl Tally {
             _ => Err(Failure::invalid(format!("lines refused: {refused}"))),
         }
     }
+}
+
+/// Records what the metadata files of a folder tell of.
+fn tree(arguments: &Arguments, from: &Import, book: &Book) -> Result<(), Failure> {
+    let mut tally = Tally::default();
+    for (path, told) in metadata::calls(from)? {
+        let refused = match told {
+            Ok(mut call) => {
+                if let Some(fields) = call.as_object_mut() {
+                    fields.retain(|_, value| !value.is_null());
+                }
+                match book.call("record", &call.to_string()) {
+                    Ok(answer) if answer.contains("\"duplicate\"") => {
+                        tally.duplicates += 1;
+                        None
+                    }
+                    Ok(_) => {
+                        tally.recorded += 1;
+                        None
+                    }
+                    Err(error) => Some(error.to_string()),
+                }
+            }
+            Err(reason) => Some(reason),
+        };
+        if let Some(reason) = refused {
+            tally.refused += 1;
+            if tally.refused <= SHOWN {
+                eprintln!("{}: {reason}", path.display());
+            }
+        }
+    }
+    tally.print(arguments)
 }
 
 /// Records a CSV file, whose quoted cells may hold line ends, so that it is read whole by the core.
@@ -168,7 +204,8 @@ fn flush(
         return Ok(());
     }
     let (op, field) = match from.kind {
-        ImportKind::Calls | ImportKind::Csv => ("record_batch", "calls"),
+        // Tables and folders go other ways.
+        ImportKind::Calls | ImportKind::Csv | ImportKind::Metadata => ("record_batch", "calls"),
         ImportKind::Responses | ImportKind::Exchanges => ("record_responses", "responses"),
     };
     let answer: Value = serde_json::from_str(&book.call(op, &written(&BTreeMap::from([(field, lines)]))?)?)

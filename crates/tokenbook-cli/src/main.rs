@@ -9,6 +9,7 @@ mod budget;
 mod commands;
 mod failure;
 mod import;
+mod metadata;
 mod ops;
 mod page;
 mod place;
