@@ -377,3 +377,31 @@ def test_threads_of_the_writer_end_when_there_is_nothing_to_do(
     assert book._writer._running == 0
     ask(claude)
     assert book.report().total.calls == 2
+
+
+def test_a_used_up_budget_of_the_ledger_holds_for_instrumented_clients(
+    replay: Replay, claude: anthropic.Anthropic, book: tokenbook.Ledger
+) -> None:
+    book.budget_set("editor", period="total", limit_usd="0.0005", agent="editor")
+    replay.reset()
+    with tokenbook.with_call(agent="editor"), pytest.raises(tokenbook.BudgetExceededError):
+        ask(claude)  # 500 tokens of output may cost 0.002.
+    assert replay.requests() == [] and book.report().total.calls == 0
+    with tokenbook.with_call(agent="host"):
+        ask(claude)
+    assert book.report().total.calls == 1 and book.budgets()[0].left_usd is not None
+    assert str(book.budgets()[0].left_usd) == "0.0005"
+
+
+def test_a_stream_without_a_limit_stops_when_its_slice_is_refused(replay: Replay, book: tokenbook.Ledger) -> None:
+    replay.load(endless={"reply": {"text": "word " * 6000, "pieces": 300}})
+    book.budget_set("all", period="total", limit_tokens=1500)
+    plain = openai.OpenAI(api_key="none", base_url=f"{replay.base('endless')}/v1", max_retries=0)
+    client = tokenbook.instrument(plain, book=book)
+    seen = 0
+    with pytest.raises(tokenbook.BudgetExceededError):
+        for _ in client.chat.completions.create(model=OPENAI_MODEL, messages=MESSAGES, stream=True):
+            seen += 1
+    (call,) = book.calls()
+    assert 0 < seen < 300 and call.partial and call.error_class == "budget_exceeded"
+    assert call.usage is not None and 500 < (call.usage.total_output_tokens or 0) < 3000
