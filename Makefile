@@ -59,6 +59,7 @@ lint: target/.python target/.node-tools target/.page-tools ## check form, lints,
 	$(BIN)/mypy
 	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
 	node crates/tokenbook-cli/page/build.mjs --check
+	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.peers.json
 
 types: ## regenerate the types of TypeScript and Python
 	cargo xtask types

@@ -5,6 +5,7 @@
 const native = require('./native.cjs');
 const { TokenbookError, fromFault } = require('./errors.cjs');
 const { stringify } = require('./json.cjs');
+const { settled } = require('./src/pending.cjs');
 
 const DEFAULT_ENCODING = 'o200k_base';
 
@@ -208,6 +209,8 @@ class Ledger {
 
   async #call(op, args) {
     const text = stringify(args);
+    // A question is about every call that has ended, also where its record is still on its way.
+    if (!op.startsWith('record')) await settled(this);
     try {
       return JSON.parse(await this.#native.call(op, text));
     } catch (error) {
