@@ -51,6 +51,7 @@ web: ## build tokenbook/web, the core as WebAssembly
 lint: target/.python target/.node-tools target/.page-tools ## check form, lints, types and that generated files are up to date
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package tokenbook-wire --no-default-features --locked -- -D warnings
 	cargo xtask layers
 	cargo xtask version --check
 	cargo xtask types --check

@@ -1,6 +1,7 @@
 //! The list of all operations.
 #![expect(clippy::needless_pass_by_value, reason = "an operation owns its arguments")]
 
+#[cfg(feature = "ledger")]
 mod budget;
 mod count;
 pub(crate) mod extract;

@@ -85,7 +85,11 @@ function cards(data) {
   const last = Date.parse(data.stats.last_at);
   const first = Math.max(Date.parse(data.stats.first_at), data.view.from ? Date.parse(data.view.from) : 0);
   const minutes = (last - first) / 60_000;
-  const hourly = (count) => (minutes >= 60 ? short(Math.round((count * 60) / minutes)) : undefined);
+  const hourly = (count) => {
+    if (!(minutes >= 60)) return undefined;
+    const rate = (count * 60) / minutes;
+    return rate < 10 ? rate.toFixed(1) : short(Math.round(rate));
+  };
   // A day's cost says something about the next ones only from a few days on.
   const days = minutes / 1440;
   const daily = days >= 3 && priced > 0 ? per(cost * 10_000n, Math.round(days * 10_000)) : undefined;
