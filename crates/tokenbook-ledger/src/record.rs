@@ -288,9 +288,11 @@ impl Call {
         }
         few("tool_tokens", self.tool_tokens.len(), MAX_LIST)?;
         self.tool_tokens.iter().try_for_each(|one| name("tool_tokens", &one.tool))?;
-        let tools: std::collections::BTreeSet<_> = self.tool_tokens.iter().map(|one| &one.tool).collect();
-        if tools.len() < self.tool_tokens.len() {
-            return Err(Error::invalid("tool_tokens: a tool is there twice"));
+        if self.tool_tokens.len() > 1 {
+            let tools: std::collections::BTreeSet<_> = self.tool_tokens.iter().map(|one| &one.tool).collect();
+            if tools.len() < self.tool_tokens.len() {
+                return Err(Error::invalid("tool_tokens: a tool is there twice"));
+            }
         }
         few("metadata", self.metadata.len(), MAX_METADATA)?;
         for (key, value) in &self.metadata {

@@ -73,13 +73,9 @@ impl Deltas {
         let mut share = std::mem::take(&mut self.share);
         share.clone_from(&facts.share);
         Facts::add_tools(&facts.tools, &mut share);
-        let month = Calendar::first_day(Unit::Month, day);
         let mut add = |kind: Kind, facet, share: &Share| {
             let bucket = if kind == Kind::Hour { facts.at.div_euclid(MS_PER_HOUR) } else { day };
             self.sums.entry(Key { kind, bucket, facet, combo }).or_default().add_share(share);
-            if let Some(kind) = kind.by_month() {
-                self.sums.entry(Key { kind, bucket: month, facet, combo }).or_default().add_share(share);
-            }
         };
         add(Kind::Hour, 0, &share);
         add(Kind::Day, 0, &share);
@@ -104,12 +100,26 @@ impl Deltas {
     }
 
     /// The sums in order, for comparing.
-    pub(crate) fn into_sorted(self) -> BTreeMap<Key, Sums> {
+    pub(crate) fn into_sorted(mut self) -> BTreeMap<Key, Sums> {
+        self.add_months();
         self.sums.into_iter().collect()
+    }
+
+    /// Adds days up to months: once for each sum, not once for each call.
+    fn add_months(&mut self) {
+        let mut months: FastMap<Key, Sums> = FastMap::default();
+        for (key, sums) in &self.sums {
+            if let Some(kind) = key.kind.by_month() {
+                let bucket = Calendar::first_day(Unit::Month, key.bucket);
+                months.entry(Key { kind, bucket, ..*key }).or_default().add(sums);
+            }
+        }
+        self.sums.extend(months);
     }
 
     /// Adds the sums to those on disk and forgets them.
     pub(crate) fn write(&mut self, db: &Connection) -> Result<()> {
+        self.add_months();
         // Sorted, so that neighbours on disk are written together.
         let mut all: Vec<_> = self.sums.drain().collect();
         all.sort_unstable_by_key(|(key, _)| *key);

@@ -25,7 +25,8 @@ const USAGE_KNOWN: i64 = 1 << 7;
 /// A checked call with what can be worked out before the writer's turn.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) call: Call,
+    // Boxed, since it is handed on three times and has almost a kilobyte.
+    pub(crate) call: Box<Call>,
     pub(crate) digest: Digest,
     /// The hold to let go with it; no part of the record.
     pub(crate) hold: Option<i64>,
@@ -52,7 +53,8 @@ pub(crate) struct Rest {
 
 impl Prepared {
     /// Checks a call and gives it an id if it has none.
-    pub(crate) fn new(mut call: Call) -> Result<Self> {
+    pub(crate) fn new(call: Call) -> Result<Self> {
+        let mut call = Box::new(call);
         call.normalise()?;
         let price = match &call.cost {
             CallCost::Priced { price: Some(price), .. } => Some(canonical_json(price)?),
