@@ -33,6 +33,23 @@ test('an exit code tells what to do, and errors go to standard error', () => {
   }
 });
 
+test('prices of one\'s own are read from TOML, and a catalog too', () => {
+  const model = "[[models]]\nprovider = 'acme'\nmodel = 'acme-1'\n[[models.rows]]\nrates.input_tokens = '0.4'\n";
+  writeFileSync(join(folder, 'own.toml'), model);
+  const priced = run(['--prices', 'own.toml', 'cost', '-m', 'acme-1', '-i', '1000000', '--json']);
+  assert.equal(JSON.parse(priced.stdout).total_usd, '0.4', priced.stderr);
+  writeFileSync(join(folder, 'broken.toml'), 'models = = 1\n');
+  const broken = run(['--prices', 'broken.toml', 'cost', '-m', 'acme-1', '-i', '1']);
+  assert.equal(broken.status, 2);
+  assert.match(broken.stderr, /at line 1 column/);
+  writeFileSync(join(folder, 'newer.toml'), `version = 2027-01-01\n${model}`);
+  assert.equal(run(['prices', 'update', 'newer.toml']).status, 0);
+  assert.equal(JSON.parse(run(['cost', '-m', 'acme-1', '-i', '1000000', '--json']).stdout).total_usd, '0.4');
+  assert.equal(run(['cost', '-m', 'gpt-4o', '-i', '1']).status, 3);
+  assert.equal(run(['prices', 'update']).status, 0);
+  assert.equal(run(['cost', '-m', 'gpt-4o', '-i', '1']).status, 0);
+});
+
 test('a misspelt model is not priced as its neighbour, which is named', () => {
   const { stderr } = run(['cost', '-m', 'gpt-4oo', '-i', '1']);
   assert.match(stderr, /hint: near names: .*gpt-4o/);

@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, env = "TOKENBOOK_LEDGER", value_name = "FILE")]
     pub(crate) ledger: Option<PathBuf>,
 
-    /// Prices of your own, laid over the catalog [default: tokenbook/prices.json in the user's configuration folder, if there].
+    /// Prices of your own, laid over the catalog [default: tokenbook/prices.toml or prices.json in the user's configuration folder, if there].
     #[arg(long, global = true, env = "TOKENBOOK_PRICES", value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
 

@@ -32,7 +32,11 @@ pub(crate) fn ledger(arguments: &Arguments) -> Result<PathBuf, Failure> {
 pub(crate) fn prices(arguments: &Arguments) -> Result<PathBuf, Failure> {
     match &arguments.prices {
         Some(path) => Ok(path.clone()),
-        None => Ok(user_folder("XDG_CONFIG_HOME", ".config")?.join("prices.json")),
+        None => {
+            let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
+            let toml = folder.join("prices.toml");
+            Ok(if toml.exists() { toml } else { folder.join("prices.json") })
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod ops;
 mod schema;
 mod stream;
 mod text;
+mod toml_text;
 
 #[cfg(feature = "ledger")]
 pub use book::Book;

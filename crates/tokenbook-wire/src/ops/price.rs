@@ -1,5 +1,6 @@
 //! Prices and costs.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use tokenbook::price::{Found, Model, PriceQuery};
 use tokenbook::{Catalog, Cost, CostQuery, Count, Date, Error, ErrorCode, Result, Timestamp, Usage, Usd};
 
 use crate::clock;
+use crate::toml_text::as_json;
 
 /// The catalog in use by this process, and the prices laid over it.
 struct InUse {
@@ -60,7 +62,7 @@ pub(super) struct Override {
 
 pub(super) fn prices_override(args: Override) -> Result<PricesInUse> {
     put(|_, prices| {
-        *prices = args.prices;
+        *prices = args.prices.as_deref().map(as_json).transpose()?.map(Cow::into_owned);
         Ok(())
     })
 }
@@ -73,7 +75,7 @@ pub(super) struct Other {
 
 pub(super) fn prices_replace(args: Other) -> Result<PricesInUse> {
     put(|base, _| {
-        *base = args.catalog.map(|text| Catalog::parse(&text)).transpose()?.map(Arc::new);
+        *base = args.catalog.map(|text| Catalog::parse(&as_json(&text)?)).transpose()?.map(Arc::new);
         Ok(())
     })
 }
@@ -240,7 +242,7 @@ enum Change {
 }
 
 pub(super) fn prices_diff(args: Diff) -> Result<PricesChanged> {
-    let other = Catalog::parse(&args.catalog)?;
+    let other = Catalog::parse(&as_json(&args.catalog)?)?;
     let by_name = |catalog: &Catalog| -> Result<std::collections::BTreeMap<(String, String), String>> {
         catalog
             .models()
