@@ -90,6 +90,7 @@ const pricesOverride = (args = {}) => call('prices_override', args);
 const pricesReplace = (args = {}) => call('prices_replace', args);
 const pricesDiff = (args) => call('prices_diff', args);
 const version = () => call('version', {});
+const ops = () => call('ops', {});
 
 /** Reads one streamed response as its bytes or events arrive. */
 class UsageStream {
@@ -332,6 +333,7 @@ module.exports = {
   encode,
   estimate,
   extract,
+  ops,
   pricesDiff,
   pricesOverride,
   pricesReplace,

@@ -33,6 +33,7 @@ import type {
   TextCount,
   Usage,
   Verification,
+  Listed,
   Version,
   Voided,
   Written,
@@ -152,7 +153,7 @@ export declare function pricesSearch(args: { query: string; limit?: number }): P
  */
 export declare function pricesShow(args: { model: string; provider?: string }): PricesShown;
 
-/** Lays prices of your own (JSON text of the catalog's form) over the catalog, for this process; none to take them away. */
+/** Lays prices of your own (JSON or TOML text of the catalog's form) over the catalog, for this process; none to take them away. */
 export declare function pricesOverride(args?: { prices?: string }): PricesInUse;
 
 /** Replaces the whole catalog by a newer file's text, for this process; none to go back to the built-in one. */
@@ -163,6 +164,9 @@ export declare function pricesDiff(args: { catalog: string }): PricesChanged;
 
 /** Names the versions of the library and of its price catalog. */
 export declare function version(): Version;
+
+/** Lists every operation, and says which need an open ledger. */
+export declare function ops(): Listed;
 
 /** Reads one streamed response as its bytes or events arrive. */
 export declare class UsageStream {

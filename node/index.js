@@ -22,4 +22,5 @@ export const {
   pricesSearch,
   pricesShow,
   version,
+  ops,
 } = tokenbook;

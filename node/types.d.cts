@@ -410,6 +410,12 @@ export interface LineFailure {
   message: string;
 }
 
+/** Every operation, in the order of the flow. */
+export interface Listed {
+  /** The operations. */
+  ops: Array<Operation>;
+}
+
 /** The calls that are running now, in all processes on the ledger. */
 export interface Live {
   /** The calls, oldest first. */
@@ -612,6 +618,16 @@ export interface ModelName {
   model: string;
   /** Who bills. */
   provider: string;
+}
+
+/** An operation. */
+export interface Operation {
+  /** What it does, in one line. */
+  about: string;
+  /** Its name. */
+  name: string;
+  /** Whether it runs on an open ledger. */
+  needs_ledger: boolean;
 }
 
 /** Whether a call succeeded. */

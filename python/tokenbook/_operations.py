@@ -146,7 +146,7 @@ def prices_show(model: str, *, provider: str | None = None) -> types.PricesShown
 def prices_override(prices: str | Mapping[str, Any] | None) -> types.PricesInUse:
     """Lays prices of your own over the catalog, for this process; ``None`` takes them away again.
 
-    ``prices`` is JSON text or an object of the catalog's own form (``prices_show`` prints examples).
+    ``prices`` is JSON or TOML text, or an object of the catalog's own form (``prices_show`` prints examples).
 
     :raises InvalidArgumentError: the prices are malformed; the ones in use stay.
     """
@@ -170,3 +170,8 @@ def prices_diff(catalog: str) -> types.PricesChanged:
 def version() -> types.Version:
     """Names the versions of the library and of its price catalog."""
     return decode(types.Version, _wire.call("version", {}))
+
+
+def ops() -> types.Listed:
+    """Lists every operation, and says which need an open ledger."""
+    return decode(types.Listed, _wire.call("ops", {}))

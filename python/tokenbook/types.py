@@ -35,6 +35,7 @@ __all__ = [
     "Iteration",
     "Line",
     "LineFailure",
+    "Listed",
     "Live",
     "LiveCall",
     "Matched",
@@ -44,6 +45,7 @@ __all__ = [
     "Mode",
     "Model",
     "ModelName",
+    "Operation",
     "Outcome",
     "Page",
     "Part",
@@ -743,6 +745,14 @@ class LineFailure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Listed:
+    """Every operation, in the order of the flow."""
+
+    ops: list[Operation]
+    """The operations."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Live:
     """The calls that are running now, in all processes on the ledger."""
 
@@ -1031,6 +1041,20 @@ class ModelName:
 
     provider: str
     """Who bills."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation."""
+
+    about: str
+    """What it does, in one line."""
+
+    name: str
+    """Its name."""
+
+    needs_ledger: bool
+    """Whether it runs on an open ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,6 @@ export const files = readdirSync(folder)
   .sort()
   .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')));
 
-/** The operations that run on an open ledger. */
-export const LEDGER_OPS = new Set([
-  'close', 'live', 'export', 'get', 'import', 'list', 'prune', 'query', 'record', 'record_batch', 'record_response',
-  'record_responses', 'budget_set', 'budget_remove', 'budgets', 'reserve', 'extend', 'settle', 'void', 'report', 'snapshot', 'stats', 'verify',
-]);
+/** The operations that run on an open ledger: as the core's own list says, which the build for browsers has as well. */
+const list = readFileSync(new URL('../../crates/tokenbook-wire/src/ops.rs', import.meta.url), 'utf8');
+export const LEDGER_OPS = new Set(Array.from(list.matchAll(/^ {4}ledger "(\w+)"/gm), ([, name]) => name));

@@ -14,11 +14,7 @@ FOLDER = Path(__file__).parents[1] / "vectors"
 FILES = [json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))]
 CASES = [pytest.param(file["op"], case, id=f"{file['op']}-{case['name']}") for file in FILES for case in file["cases"]]
 
-LEDGER_OPS = {
-    "budget_remove", "budget_set", "budgets", "close", "export", "extend", "get", "import", "list", "live", "prune",
-    "query", "record", "record_batch", "record_response", "record_responses", "report", "reserve", "settle",
-    "snapshot", "stats", "verify", "void",
-}  # fmt: skip
+LEDGER_OPS = {op["name"] for op in _wire.call("ops", {})["ops"] if op["needs_ledger"]}
 
 
 def run(op: str, case: dict[str, Any]) -> Any:

@@ -341,3 +341,18 @@ fn budgets_that_make_no_sense_are_refused() {
         assert!(refused.message().contains(message), "{refused}");
     }
 }
+
+/// AgentBudget 0.4.0 at the same three calls: the second raises and is not recorded, its spent stays 0.90, and the third is
+/// let through (1.45 in truth).
+#[test]
+fn a_call_beyond_the_budget_is_in_the_books_and_closes_it() {
+    let (ledger, now) = (ledger(), at(NOW));
+    ledger.budget_set(&budget(r#"{"name": "all", "limit_usd": "1.00", "period": "total"}"#), now).expect("set");
+    ledger.record(call("a", now, "x", "0.90")).expect("recorded");
+    ledger.record(call("b", now, "x", "0.50")).expect("it was made, so it is recorded");
+    assert_eq!(amounts(&stands(&ledger, now)), three("1.4", "0", "0"));
+    let refused = ledger.reserve(&ask(now, "x", "0.05")).expect_err("nothing is left");
+    assert_eq!(refused.code(), ErrorCode::BudgetExceeded);
+    let total = ledger.report(&tokenbook_ledger::ReportQuery::default()).expect("a report").total;
+    assert_eq!((total.calls, total.cost_usd), (Count::from(2), usd("1.40")));
+}

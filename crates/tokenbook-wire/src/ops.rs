@@ -127,6 +127,7 @@ pub const OPS: &[Op] = ops! {
     ledger "settle" budget::settle, "records a call and lets its hold go";
     ledger "void" budget::void, "lets the hold of a call go that was not made";
     pure "version" version::version, "names the versions of the library and of its price catalog";
+    pure "ops" list::ops, "lists every operation";
 };
 
 /// Adds the types of all answers to a schema.
@@ -168,6 +169,7 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<tokenbook_ledger::Hold>(generator);
     define::<budget::Voided>(generator);
     define::<version::Version>(generator);
+    define::<list::Listed>(generator);
 }
 
 /// Operations for the tests of a promise, not for use.
@@ -179,6 +181,39 @@ const UNLISTED: &[Op] = ops! {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
+
+mod list {
+    use serde::Serialize;
+    use tokenbook::Result;
+
+    use super::{Nothing, OPS};
+
+    /// Every operation, in the order of the flow.
+    #[derive(Serialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub(super) struct Listed {
+        /// The operations.
+        ops: Vec<Operation>,
+    }
+
+    /// An operation.
+    #[derive(Serialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    struct Operation {
+        /// Its name.
+        name: &'static str,
+        /// What it does, in one line.
+        about: &'static str,
+        /// Whether it runs on an open ledger.
+        needs_ledger: bool,
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of an operation")]
+    pub(super) fn ops(_: Nothing) -> Result<Listed> {
+        let all = OPS.iter().map(|op| Operation { name: op.name, about: op.about, needs_ledger: op.needs_ledger() });
+        Ok(Listed { ops: all.collect() })
+    }
+}
 
 mod version {
     use serde::Serialize;

@@ -14,6 +14,11 @@ use tokenbook::{Error, ErrorCode, Result};
 /// Reads an operation's arguments.
 pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
     shallow(json)?;
+    read_inside(json)
+}
+
+/// Reads a part of arguments that were read already: how deeply they are nested is known.
+pub(crate) fn read_inside<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| located(&error))?;
     reader.end().map_err(|error| message(&error))?;

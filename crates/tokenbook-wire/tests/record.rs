@@ -120,3 +120,66 @@ fn a_closed_ledger_says_so() {
     assert_eq!(error.code().name(), "unavailable");
     ask(&book, "close", &json!({}));
 }
+
+#[test]
+fn a_given_cost_goes_before_a_computed_one() {
+    let book = book();
+    let cost = json!({ "status": "stated", "total_usd": "0.5" });
+    let args = json!({ "api": "anthropic.messages", "provider": "anthropic", "at": "2026-11-20T00:00:00Z", "cost": cost, "body": message() });
+    assert_eq!(ask(&book, "record_response", &args)["status"], "recorded");
+    let call = ask(&book, "get", &json!({ "id": "msg_1" }));
+    assert_eq!(call["cost"], cost);
+    assert_eq!(call["usage"]["input_tokens"], 1000);
+    // What was given is part of the record: another amount is a contradiction, not a newer price.
+    let other = json!({ "api": "anthropic.messages", "provider": "anthropic", "at": "2026-11-20T00:00:00Z", "body": message(),
+        "cost": { "status": "stated", "total_usd": "0.6" } });
+    let refused = book.call("record_response", &other.to_string()).expect_err("another cost");
+    assert_eq!(refused.code().name(), "conflict");
+    assert_eq!(refused.details()["fields"], "cost");
+}
+
+#[test]
+fn a_given_cost_covers_what_ran_inside_the_call() {
+    let book = book();
+    let body = json!({ "type": "message", "id": "msg_2", "role": "assistant", "model": "claude-opus-4-8", "content": [],
+        "stop_reason": "end_turn", "usage": { "input_tokens": 30, "output_tokens": 3, "iterations": [
+            { "type": "message", "input_tokens": 30, "output_tokens": 3 },
+            { "type": "advisor_message", "model": "claude-haiku-4-5", "input_tokens": 20, "output_tokens": 2 }] } });
+    let args = json!({ "api": "anthropic.messages", "provider": "anthropic", "at": "2026-11-20T00:00:00Z", "body": body,
+        "cost": { "status": "stated", "total_usd": "0.25" } });
+    ask(&book, "record_response", &args);
+    let total = &ask(&book, "report", &json!({}))["total"];
+    assert_eq!((&total["calls"], &total["cost_usd"]), (&json!(1), &json!("0.25")));
+}
+
+/// ccusage 18 and tokscale 1.4.3 keep the first line that a log has of a message, which is a partial one: output 8.97 million
+/// tokens instead of 22.30. Here the whole stream counts, and a later line that says more is told, never dropped.
+#[test]
+fn the_first_line_of_a_message_does_not_win_in_silence() {
+    let line = |output: u32, stop: Value| {
+        json!({ "type": "message", "id": "msg_3", "role": "assistant", "model": "claude-haiku-4-5", "content": [],
+            "stop_reason": stop, "usage": { "input_tokens": 10, "output_tokens": output } })
+    };
+    let (partial, last) = (line(8, Value::Null), line(22, json!("end_turn")));
+    let args = |body: &Value| json!({ "api": "anthropic.messages", "provider": "anthropic", "at": "2026-11-20T00:00:00Z", "body": body });
+    let book = book();
+    ask(&book, "record_response", &args(&partial));
+    let told = ask(&book, "record_responses", &json!({ "responses": [args(&last), args(&last)] }));
+    assert_eq!((&told["duplicates"], &told["refused"]), (&json!(0), &json!(2)));
+    assert_eq!(told["results"][0]["error"]["code"], "conflict");
+    let said = told["results"][0]["error"]["message"].as_str().expect("a message");
+    assert!(said.contains("usage") && said.contains("msg_3"), "{said}");
+
+    let events = json!([
+        { "type": "message_start", "message": partial },
+        { "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 15 } },
+        { "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 22 } },
+        { "type": "message_stop" }]);
+    let whole = Book::open(r#"{"path": ":memory:"}"#).expect("opens");
+    let args =
+        json!({ "api": "anthropic.messages", "provider": "anthropic", "at": "2026-11-20T00:00:00Z", "events": events });
+    ask(&whole, "record_response", &args);
+    assert_eq!(ask(&whole, "report", &json!({}))["total"]["output_tokens"], 22);
+    // The last line again, as a log repeats it, is the same call.
+    assert_eq!(ask(&whole, "record_response", &args)["status"], "duplicate");
+}

@@ -30,7 +30,7 @@ mod typescript;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{Calibration, Sample};
-pub use facts::{RequestFacts, facts};
+pub use facts::{RequestFacts, facts, facts_and_tools};
 pub use live::OutputCounter;
 pub use output::{TextCount, count_text, max_output_tokens};
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
-use tokenbook::request::{PartKind, RequestFacts, facts};
+use tokenbook::request::{PartKind, RequestCount, RequestFacts, facts, facts_and_tools};
 use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Error, ErrorCode, Result, Timestamp, Usage, Usd};
 use tokenbook_ledger::{Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
 
@@ -26,14 +26,16 @@ pub(crate) struct Made {
     pub(crate) call: Call,
     /// Its instant is that of the clock.
     is_clocked: bool,
-    /// Its cost, and its tools' tokens, are computed.
-    is_computed: bool,
+    /// Its cost is computed.
+    is_priced: bool,
+    /// Its tools' tokens are computed.
+    is_attributed: bool,
 }
 
 impl Made {
     /// A call of which nothing was found out here.
     pub(crate) const fn as_given(call: Call) -> Self {
-        Self { call, is_clocked: false, is_computed: false }
+        Self { call, is_clocked: false, is_priced: false, is_attributed: false }
     }
 
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
@@ -59,8 +61,10 @@ impl Made {
         if self.is_clocked {
             self.call.at = before.at;
         }
-        if self.is_computed {
+        if self.is_priced {
             self.call.cost = before.cost;
+        }
+        if self.is_attributed {
             self.call.tool_tokens = before.tool_tokens;
         }
         ledger.submit_with(self.call, hold_id)?.wait()
@@ -74,16 +78,16 @@ fn completed(mut given: Given) -> Result<Made> {
     if is_clocked {
         given.insert("at".to_owned(), clock::now()?.to_string().into());
     }
-    let is_computed = !given.contains_key("cost");
+    let is_priced = !given.contains_key("cost");
     let mut call: Call = text::from_value(Value::Object(given))?;
-    if is_computed {
+    if is_priced {
         let catalog = price::catalog();
         call.cost = match &call.usage {
             Some(usage) => cost_of(&call, usage, None, &catalog)?,
             None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
         };
     }
-    Ok(Made { call, is_clocked, is_computed })
+    Ok(Made { call, is_clocked, is_priced, is_attributed: false })
 }
 
 /// Prices a call by the model that answered, or else by the one that was asked for.
@@ -233,8 +237,9 @@ pub(crate) type Response<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Takes a field out of a response's arguments.
 pub(crate) fn take<'a, T: Deserialize<'a>>(fields: &mut Response<'a>, name: &str) -> Result<Option<T>> {
-    let value =
-        fields.remove(name).map(|value| text::read::<Option<T>>(value.get()).map_err(|error| error.context(name)));
+    let value = fields
+        .remove(name)
+        .map(|value| text::read_inside::<Option<T>>(value.get()).map_err(|error| error.context(name)));
     Ok(value.transpose()?.flatten())
 }
 
@@ -244,6 +249,8 @@ pub(crate) struct Asked {
     /// The request's body as JSON text.
     pub(crate) request: Option<String>,
     pub(crate) facts: RequestFacts,
+    /// The request counted for its tools, if it was; none inside where it has no tools.
+    counted: Option<Option<RequestCount>>,
     /// The model that the caller names.
     model: Option<String>,
     fallback_id: Option<String>,
@@ -255,16 +262,24 @@ pub(crate) struct Asked {
 impl Asked {
     /// Takes what is known before a response out of its arguments.
     pub(crate) fn read(fields: &mut Response<'_>) -> Result<Self> {
+        Self::read_and_count(fields, false)
+    }
+
+    /// As [`Asked::read`], and counts the request where its tools will have to be told apart.
+    fn read_and_count(fields: &mut Response<'_>, counting: bool) -> Result<Self> {
         let api: Api = take(fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
         let request: Option<&RawValue> = take(fields, "request")?;
         let fallback_id = take(fields, "fallback_id")?;
         let model = take(fields, "model")?;
         let at = take(fields, "at")?;
         let request = request.map(|request| json_text("request", request)).transpose()?;
-        let facts = request.as_deref().map(|request| facts(api, request.as_bytes()));
-        let facts = facts.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
-        let mut asked =
-            Self { api, request: request.map(Cow::into_owned), facts, model, fallback_id, at, given: Given::new() };
+        let looked = request.as_deref().map(|request| match &model {
+            _ if !counting => facts(api, request.as_bytes()).map(|facts| (facts, None)),
+            model => facts_and_tools(api, request.as_bytes(), model.as_deref()),
+        });
+        let (facts, counted) = looked.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
+        let request = request.map(Cow::into_owned);
+        let mut asked = Self { api, request, facts, counted, model, fallback_id, at, given: Given::new() };
         asked.tell(std::mem::take(fields))?;
         Ok(asked)
     }
@@ -272,7 +287,7 @@ impl Asked {
     /// Takes more fields of the call; they go before those given earlier.
     pub(crate) fn tell(&mut self, fields: Response<'_>) -> Result<()> {
         for (name, value) in fields {
-            let value: Value = text::read(value.get()).map_err(|error| error.context(&name))?;
+            let value: Value = text::read_inside(value.get()).map_err(|error| error.context(&name))?;
             if !value.is_null() {
                 self.given.insert(name, value);
             }
@@ -353,13 +368,20 @@ impl Asked {
             exactness: extraction.usage.as_ref().map(|_| "measured".to_owned()),
             ..Call::new(at, model)
         })?;
+        let is_attributed = !self.given.contains_key("tool_tokens");
         if let (Some(request), Some(usage)) = (&self.request, &extraction.usage)
-            && call.tool_tokens.is_empty()
+            && is_attributed
         {
-            call.tool_tokens = tool_tokens(self.api, request, &call.model, usage)?;
+            // A request whose parts can't be counted is recorded without them.
+            let count = || tokenbook::count_request(self.api, request.as_bytes(), Some(&call.model)).ok();
+            if let Some(counted) = self.counted.unwrap_or_else(count) {
+                call.tool_tokens = tool_tokens(&counted, usage)?;
+            }
         }
-        let (own, inside) = priced(call, extraction)?;
-        let made = |call| Made { call, is_clocked, is_computed: true };
+        let is_priced = !self.given.contains_key("cost");
+        let (own, inside) =
+            if is_priced { priced(call, extraction)? } else { (with_usage(call, extraction), Vec::new()) };
+        let made = |call| Made { call, is_clocked, is_priced, is_attributed };
         Ok((made(own), inside.into_iter().map(made).collect()))
     }
 }
@@ -368,17 +390,15 @@ impl Asked {
 fn told(mut fields: Response<'_>) -> Result<(Made, Vec<Made>)> {
     let body: Option<&RawValue> = take(&mut fields, "body")?;
     let events: Option<&RawValue> = take(&mut fields, "events")?;
-    let asked = Asked::read(&mut fields)?;
+    let asked = Asked::read_and_count(&mut fields, true)?;
     let extraction = extract::read(asked.api, body, events)?;
     asked.answered(&extraction)
 }
 
 /// The tokens of each tool's definition and results, as shares of the billed input.
-fn tool_tokens(api: Api, request: &str, model: &str, usage: &Usage) -> Result<Vec<ToolTokens>> {
-    // A request whose parts can't be counted is recorded without them.
-    let Ok(counted) = tokenbook::count_request(api, request.as_bytes(), Some(model)) else { return Ok(Vec::new()) };
+fn tool_tokens(counted: &RequestCount, usage: &Usage) -> Result<Vec<ToolTokens>> {
     let mut tools = BTreeMap::<String, ToolTokens>::new();
-    for part in attribute(&counted, usage)?.parts {
+    for part in attribute(counted, usage)?.parts {
         let Some(tool) = part.name.filter(|name| !name.is_empty()) else { continue };
         if !matches!(part.kind, PartKind::ToolDefinition | PartKind::ToolResult) {
             continue;
@@ -392,6 +412,12 @@ fn tool_tokens(api: Api, request: &str, model: &str, usage: &Usage) -> Result<Ve
         *sum = Some(sum.unwrap_or_default().checked_add(part.tokens)?);
     }
     Ok(tools.into_values().collect())
+}
+
+/// A call whose cost its caller knows: that is of all that ran inside it, so nothing is taken apart.
+fn with_usage(mut call: Call, extraction: &Extraction) -> Call {
+    call.usage = extraction.usage.as_ref().map(|usage| usage.usage.clone());
+    call
 }
 
 /// Prices a response's call; a call inside it that another model ran becomes a call of its own, so that each is priced

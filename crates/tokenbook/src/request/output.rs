@@ -82,7 +82,11 @@ pub(super) fn tokenizer(model: &str) -> (Tokenizer, Band) {
 ///
 /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when the body isn't a JSON object.
 pub fn max_output_tokens(api: Api, body: &[u8]) -> Result<Option<Count>> {
-    let json = parse(body)?;
+    limit_of(api, &parse(body)?)
+}
+
+/// The most output tokens that a parsed body allows.
+pub(super) fn limit_of(api: Api, json: &Json<'_>) -> Result<Option<Count>> {
     let number = |holder: Option<&Json<'_>>, keys: &[&str]| match holder?.first_of(keys)? {
         Json::Number(number) => number.as_u64(),
         _ => None,
@@ -94,7 +98,7 @@ pub fn max_output_tokens(api: Api, body: &[u8]) -> Result<Option<Count>> {
         }
         Api::BedrockConverse | Api::BedrockCountTokens => number(json.get("inferenceConfig"), &["maxTokens"]),
         Api::OllamaChat => number(json.get("options"), &["num_predict"]),
-        _ => number(Some(&json), &["max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample"]),
+        _ => number(Some(json), &["max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample"]),
     };
     limit.map(Count::new).transpose()
 }
