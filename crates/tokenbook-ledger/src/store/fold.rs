@@ -106,6 +106,7 @@ impl Deltas {
     }
 
     /// Adds days up to months: once for each sum, not once for each call.
+    #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
     fn add_months(&mut self) {
         let mut months: FastMap<Key, Sums> = FastMap::default();
         for (key, sums) in &self.sums {
