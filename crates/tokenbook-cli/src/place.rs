@@ -30,14 +30,12 @@ pub(crate) fn ledger(arguments: &Arguments) -> Result<PathBuf, Failure> {
 
 /// The user's own prices.
 pub(crate) fn prices(arguments: &Arguments) -> Result<PathBuf, Failure> {
-    match &arguments.prices {
-        Some(path) => Ok(path.clone()),
-        None => {
-            let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
-            let toml = folder.join("prices.toml");
-            Ok(if toml.exists() { toml } else { folder.join("prices.json") })
-        }
+    if let Some(path) = &arguments.prices {
+        return Ok(path.clone());
     }
+    let folder = user_folder("XDG_CONFIG_HOME", ".config")?;
+    let toml = folder.join("prices.toml");
+    Ok(if toml.exists() { toml } else { folder.join("prices.json") })
 }
 
 /// The catalog that replaces the built-in one.

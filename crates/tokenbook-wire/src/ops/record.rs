@@ -250,6 +250,7 @@ pub(crate) struct Asked {
     pub(crate) request: Option<String>,
     pub(crate) facts: RequestFacts,
     /// The request counted for its tools, if it was; none inside where it has no tools.
+    #[expect(clippy::option_option, reason = "not looked at, looked at and without tools, counted")]
     counted: Option<Option<RequestCount>>,
     /// The model that the caller names.
     model: Option<String>,
