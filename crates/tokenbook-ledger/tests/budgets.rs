@@ -342,7 +342,7 @@ fn budgets_that_make_no_sense_are_refused() {
     }
 }
 
-/// AgentBudget 0.4.0 at the same three calls: the second raises and is not recorded, its spent stays 0.90, and the third is
+/// `AgentBudget` 0.4.0 at the same three calls: the second raises and is not recorded, its spent stays 0.90, and the third is
 /// let through (1.45 in truth).
 #[test]
 fn a_call_beyond_the_budget_is_in_the_books_and_closes_it() {
