@@ -17,7 +17,7 @@ RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: target/.python target/.node target/.cli ## count, price, record and report the same calls from shell, Node and Python
+demo: target/.python target/.node target/.node-tools target/.cli ## count, price, record and report the same calls from shell, Node and Python
 	@PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh
 
 test: test-rust test-python test-node test-cli test-consumers test-web ## run all suites of all languages
@@ -32,7 +32,7 @@ test-python: target/.python ## run the Python suites and check the stub against 
 test-node: target/.node target/.node-tools ## run the Node suites
 	node --test tests/node/*.test.mjs
 
-test-cli: target/.cli target/.python target/.node ## run the vectors and the promises of the README through the built command line
+test-cli: target/.cli target/.python target/.node target/.node-tools ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
 	PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh >/dev/null
 

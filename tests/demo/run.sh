@@ -25,5 +25,10 @@ cmp "$work/shell.json" "$work/node.json"
 cmp "$work/shell.json" "$work/python.json"
 echo "== The shell, Node and Python agree to the last digit"
 
-echo "== A service in Python: three agents through the real anthropic package"
+echo "== A service: three agents through the real @anthropic-ai/sdk, with tools and streaming"
+node service.mjs "$work/service.db"
+echo "== A service in Python: three agents through the real anthropic package, into the same ledger"
 python service.py "$work/service.db"
+echo "== What they took together"
+tokenbook --ledger "$work/service.db" report --by agent,action
+tokenbook --ledger "$work/service.db" report --by tool
