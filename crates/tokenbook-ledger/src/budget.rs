@@ -274,7 +274,7 @@ impl Scope {
             && (self.tag.is_empty() || subject.tags.iter().any(|tag| self.tag.contains(tag)))
     }
 
-    fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> Filter {
         Filter {
             agent: self.agent.clone(),
             action: self.action.clone(),
@@ -286,7 +286,7 @@ impl Scope {
         }
     }
 
-    fn normalise(&mut self) -> Result<()> {
+    pub(crate) fn normalise(&mut self) -> Result<()> {
         for (field, values) in [
             ("agent", &mut self.agent),
             ("action", &mut self.action),

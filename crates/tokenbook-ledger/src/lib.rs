@@ -1,6 +1,7 @@
 //! A durable, exact ledger of LLM calls: records, rollups, reports. The only crate that touches a disk.
 #![forbid(unsafe_code)]
 
+mod alert;
 mod budget;
 mod calendar;
 mod csv;
@@ -19,6 +20,9 @@ mod sums;
 mod transfer;
 mod verify;
 
+pub use alert::{
+    Alert, AlertChange, AlertKind, AlertNotice, AlertRule, AlertSilence, AlertsQuery, Spike, SpikeLimits, judge_hour,
+};
 pub use budget::{
     Budget, BudgetState, BudgetStatus, BudgetWarning, Extension, Hold, Mode, Period, ReserveQuery, Scope,
 };

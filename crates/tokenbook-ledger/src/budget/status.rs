@@ -81,6 +81,24 @@ pub enum BudgetState {
 }
 
 impl BudgetStatus {
+    /// The limit and what is spent of it, in the budget's unit.
+    pub(crate) fn limit_and_spent(&self) -> (i128, i128) {
+        if let (Some(limit), Some(spent)) = (self.limit_usd, self.spent_usd) {
+            return (limit.pico(), spent.pico());
+        }
+        let tokens = |count: Option<Count>| i128::from(count.unwrap_or_default().get());
+        (tokens(self.limit_tokens), tokens(self.spent_tokens))
+    }
+
+    /// How it stands, for people.
+    pub(crate) fn sentence(&self) -> String {
+        if let (Some(limit), Some(spent)) = (self.limit_usd, self.spent_usd) {
+            return format!("${spent} of ${limit}");
+        }
+        let tokens = |count: Option<Count>| count.unwrap_or_default();
+        format!("{} of {} tokens", tokens(self.spent_tokens), tokens(self.limit_tokens))
+    }
+
     pub(crate) fn new(active: &mut Active, all: &Counted, at: i64) -> Result<Self> {
         let bounds = active.periods.bounds(at);
         let instant = |at: i64| Timestamp::from_ms(at.clamp(0, Timestamp::MAX.ms())).ok();

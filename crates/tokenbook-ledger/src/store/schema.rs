@@ -11,13 +11,13 @@ use crate::store::packed::add_function;
 use crate::store::sqlite;
 
 /// The newest schema that this version knows.
-pub(crate) const VERSION: i64 = 3;
+pub(crate) const VERSION: i64 = 4;
 
 /// The oldest schema that can be brought up to date: those before it were never released.
-const OLDEST: i64 = 3;
+const OLDEST: i64 = 4;
 
 /// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
-const TABLES: [&str; 2] = [CALLS, BUDGETS];
+const TABLES: [&str; 3] = [CALLS, BUDGETS, ALERTS];
 
 /// "tknb": tells a ledger from any other database.
 const APPLICATION_ID: i64 = 0x746b_6e62;
@@ -227,6 +227,25 @@ CREATE TABLE hold_line (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Spells of alerts, in what order they were told, who is silenced, and how often tools were called by hour.
+const ALERTS: &str = "
+CREATE TABLE alert (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, subject TEXT NOT NULL, level INTEGER NOT NULL,
+  period INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER, silenced INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX alert_open ON alert (rule, subject, level, period) WHERE ended_at IS NULL;
+CREATE INDEX alert_of ON alert (rule, subject, level, ended_at);
+CREATE TABLE alert_notice (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, alert INTEGER NOT NULL, ended INTEGER NOT NULL
+) STRICT;
+CREATE TABLE alert_silence (
+  rule TEXT NOT NULL, subject TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (rule, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tool_hour (
+  tool INTEGER NOT NULL, hour INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (tool, hour)
+) STRICT, WITHOUT ROWID;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +269,7 @@ mod tests {
         let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
         connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
         let newer = open(&place).expect_err("refused");
-        assert!(newer.message().contains("newer tokenbook (schema 4"), "{newer}");
+        assert!(newer.message().contains("newer tokenbook (schema 5"), "{newer}");
         connection.pragma_update(None, "user_version", OLDEST - 1).expect("set");
         let older = open(&place).expect_err("refused");
         assert!(older.message().contains("export it as JSONL"), "{older}");

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use tokenbook::{Error, ErrorCode, Result};
 
+use crate::alert::ToolHours;
 use crate::budget::{Context, Counters};
 use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
@@ -122,6 +123,7 @@ pub(crate) struct Writer {
     tail: Tail,
     log_pages: Arc<AtomicI32>,
     counters: Counters,
+    tool_hours: ToolHours,
     /// Whether a transaction that nobody outside relies on may skip waiting for the disk.
     pub(crate) may_skip_sync: bool,
 }
@@ -164,6 +166,7 @@ impl Writer {
             tail: Tail::default(),
             log_pages,
             counters: Counters::default(),
+            tool_hours: ToolHours::default(),
             may_skip_sync: false,
         })
     }
@@ -229,6 +232,7 @@ impl Writer {
         self.interner.forget();
         self.tail.forget();
         self.counters.forget();
+        self.tool_hours.forget();
     }
 
     /// The budgets' counters, and what they work with.
@@ -249,6 +253,7 @@ impl Writer {
             writer.insert_all(head, calls, &mut results)?;
             let (counters, mut context) = writer.counting(head);
             counters.write(&mut context)?;
+            writer.tool_hours.write(&writer.db)?;
             if head.seq - head.folded >= FOLD_EVERY {
                 writer.fold(head)?;
             }
@@ -362,7 +367,7 @@ impl Writer {
         calls: impl Iterator<Item = &'a Prepared>,
         results: &mut Vec<Result<Recorded>>,
     ) -> Result<()> {
-        let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
+        let Self { db, interner, scratch, tail, calendar, names, counters, tool_hours, .. } = self;
         let db = &*db;
         let mut inserter = Inserter::new(db, scratch)?;
         let mut search = Search {
@@ -398,6 +403,7 @@ impl Writer {
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
             counters.add(&prepared.call)?;
+            tool_hours.add(facts.at, &facts.tools);
             counters.release_with(prepared.hold);
             results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
         }
