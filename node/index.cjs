@@ -313,6 +313,59 @@ class Ledger {
     return this.#call('void', { hold_id });
   }
 
+  alertRules() {
+    return this.#call('alert_rules', {});
+  }
+
+  alertRulesSet(rules) {
+    return this.#call('alert_rules_set', { rules });
+  }
+
+  alertsCheck(args = {}) {
+    return this.#call('alerts_check', args);
+  }
+
+  alerts(args = {}) {
+    return this.#call('alerts', args);
+  }
+
+  alertNotices(args = {}) {
+    return this.#call('alert_notices', args);
+  }
+
+  async alertSilence(args) {
+    await this.#call('alert_silence', args);
+  }
+
+  alertSinks(sinks) {
+    return this.#call('alert_sinks', { sinks });
+  }
+
+  onAlert(listener, { every_ms = 1000 } = {}) {
+    if (typeof listener !== 'function') throw invalid('listener: expected a function');
+    let next;
+    let busy = false;
+    const look = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        const answer = await this.alertNotices(next === undefined ? {} : { after: next });
+        next = answer.next;
+        for (const notice of answer.notices) listener(notice);
+      } catch (error) {
+        // A ledger that was closed has nothing more to tell.
+        if (error.code === 'unavailable') clearInterval(timer);
+        else throw error;
+      } finally {
+        busy = false;
+      }
+    };
+    const timer = setInterval(look, every_ms);
+    timer.unref?.();
+    const started = look();
+    return Object.assign(() => clearInterval(timer), { started });
+  }
+
   async close() {
     await this.#call('close', {});
   }

@@ -1,5 +1,11 @@
 // The package's functions and classes. What they take and give is in types.d.ts, which is generated.
 import type {
+  AlertNotice,
+  AlertNotices,
+  AlertRule,
+  AlertRules,
+  AlertSinks,
+  Alerts,
   Api,
   Attribution,
   BatchCost,
@@ -256,6 +262,26 @@ export type BudgetInput = Pick<Budget, 'name' | 'period'> &
     at?: Instant;
   };
 
+/** An alert rule as it is given: what is left out is as in the built-in rule of its kind. */
+export type AlertRuleInput = Pick<AlertRule, 'kind'> &
+  Partial<Omit<AlertRule, 'scope' | 'fire_percent'>> & {
+    scope?: BudgetInput['scope'];
+    fire_percent?: number | readonly number[];
+  };
+
+/** To whom this process tells alerts; nothing of it is stored. */
+export type AlertSink =
+  | { kind: 'log' }
+  | { kind: 'file'; path: string }
+  | {
+      kind: 'webhook';
+      url: string;
+      /** `json`: the notice. `slack`: a text. */
+      form?: 'json' | 'slack';
+      /** Signs `<timestamp>.<body>` by HMAC-SHA256 in the header `X-Tokenbook-Signature`. */
+      secret?: string;
+    };
+
 /** A call that asks whether it may be made. */
 export interface ReserveArgs {
   /** When it is made; now without it. */
@@ -339,6 +365,25 @@ export declare class Ledger {
   void(holdId: number): Promise<Voided>;
   /** Tells which calls are running now, in all processes on the ledger. */
   live(): Promise<Live>;
+  /** Gives the alert rules in use. */
+  alertRules(): Promise<AlertRules>;
+  /** Sets the alert rules, all at once; without any the built-in ones come back. */
+  alertRulesSet(rules?: readonly AlertRuleInput[]): Promise<AlertRules>;
+  /** Judges the rules now and tells what has started and ended. It also happens by itself, once a minute while the ledger is used. */
+  alertsCheck(args?: { at?: Instant }): Promise<AlertNotices>;
+  /** Lists alerts, newest first. */
+  alerts(args?: { open?: boolean; from?: Instant; to?: Instant; limit?: number }): Promise<Alerts>;
+  /** Gives what has started and ended after the number `after`; without one, only the number to go on from. */
+  alertNotices(args?: { after?: number }): Promise<AlertNotices>;
+  /** Keeps a rule, or one subject of it, quiet until an instant. */
+  alertSilence(args: { rule: string; subject?: string; until: Instant }): Promise<void>;
+  /** Says to whom this process tells alerts: the log, a file, a webhook. */
+  alertSinks(sinks: readonly AlertSink[]): Promise<AlertSinks>;
+  /**
+   * Calls a function with each alert that starts or ends from now on, in whichever process; the answer stops it, and its
+   * `started` resolves once it listens.
+   */
+  onAlert(listener: (notice: AlertNotice) => void, options?: { every_ms?: number }): (() => void) & { started: Promise<void> };
   /** Makes everything durable and closes the file. */
   close(): Promise<void>;
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import decimal
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +16,7 @@ from ._meter import Meter
 from ._operations import Body, Instant, _body
 from ._tables import PAGE, Calls, Report
 from ._writer import Writer, end_all
-from .errors import from_fault
+from .errors import UnavailableError, from_fault
 
 WRITES = frozenset({"record", "record_batch", "record_response", "record_responses"})
 """Operations that don't wait for the records of instrumented clients; their own threads use them."""
@@ -349,6 +350,76 @@ class Ledger:
     def unrecorded(self) -> int:
         """Calls of instrumented clients that could not be recorded, since this ledger was opened."""
         return self._writer.failed
+
+    def alert_rules(self) -> Sequence[types.AlertRule]:
+        """Gives the alert rules in use: the built-in ones until others are set."""
+        return decode(types.AlertRules, self._call("alert_rules", {})).rules
+
+    def alert_rules_set(self, rules: Iterable[Mapping[str, Any]] | None = None) -> Sequence[types.AlertRule]:
+        """Sets the alert rules, all at once; without any the built-in ones come back.
+
+        A rule names its ``kind`` (``tool_use``, ``tool_overhead``, ``agent_share``, ``tool_spike``, ``utilization``,
+        ``truncation``, ``unpriced``, ``error_rate``, ``budget``, ``forecast``); what it leaves out is as built in.
+        """
+        args = {"rules": None if rules is None else [dict(rule) for rule in rules]}
+        return decode(types.AlertRules, self._call("alert_rules_set", args)).rules
+
+    def alerts_check(self, *, at: Instant | None = None) -> Sequence[types.AlertNotice]:
+        """Judges the rules now and tells what has started and ended.
+
+        It also happens by itself, once a minute while the ledger is used.
+        """
+        return decode(types.AlertNotices, self._call("alerts_check", {"at": at})).notices
+
+    def alerts(
+        self,
+        *,
+        open: bool = False,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        limit: int | None = None,
+    ) -> Sequence[types.Alert]:
+        """Lists alerts, newest first; ``open`` leaves out those that are over."""
+        args = {"open": open, "from": from_, "to": to, "limit": limit}
+        return decode(types.Alerts, self._call("alerts", args)).alerts
+
+    def alert_notices(self, *, after: int | None = None) -> types.AlertNotices:
+        """Gives what has started and ended after a number; without one, only the number to go on from."""
+        return decode(types.AlertNotices, self._call("alert_notices", {"after": after}))
+
+    def alert_silence(self, rule: str, *, until: Instant, subject: str | None = None) -> None:
+        """Keeps a rule, or one subject of it, quiet until an instant: its alerts are noted, but not told."""
+        self._call("alert_silence", {"rule": rule, "subject": subject, "until": until})
+
+    def alert_sinks(self, sinks: Iterable[Mapping[str, Any]]) -> None:
+        """Says to whom this process tells alerts; nothing of it is stored.
+
+        A sink is ``{"kind": "log"}``, ``{"kind": "file", "path": …}`` or ``{"kind": "webhook", "url": …}``, the last with
+        a ``form`` (``json`` or ``slack``) and a ``secret`` that signs what is sent.
+        """
+        self._call("alert_sinks", {"sinks": [dict(sink) for sink in sinks]})
+
+    def on_alert(
+        self, listener: Callable[[types.AlertNotice], object], *, every_seconds: float = 1.0
+    ) -> Callable[[], None]:
+        """Calls a function, on a thread of its own, with each alert that starts or ends from now on, in whichever
+        process; the answer stops it."""
+        stop = threading.Event()
+        start = self.alert_notices().next
+
+        def listen() -> None:
+            after = start
+            while not stop.wait(every_seconds):
+                try:
+                    found = self.alert_notices(after=after)
+                except UnavailableError:
+                    return  # A ledger that was closed has nothing more to tell.
+                after = found.next
+                for notice in found.notices:
+                    listener(notice)
+
+        threading.Thread(target=listen, name="tokenbook-on-alert", daemon=True).start()
+        return stop.set
 
     def close(self) -> None:
         """Makes everything durable and closes the file; calls that are still running are recorded as far as they

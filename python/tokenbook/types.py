@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = [
+    "Alert",
+    "AlertChange",
+    "AlertKind",
+    "AlertNotice",
+    "AlertNotices",
+    "AlertRule",
+    "AlertRules",
+    "AlertSilence",
+    "AlertSinks",
+    "Alerts",
     "Api",
     "Attribution",
     "BatchCost",
@@ -88,6 +98,23 @@ __all__ = [
     "Warning",
     "Written",
 ]
+
+AlertChange = Literal["started", "ended"]
+"""What became of an alert."""
+
+AlertKind = Literal[
+    "tool_use",
+    "tool_overhead",
+    "agent_share",
+    "tool_spike",
+    "utilization",
+    "truncation",
+    "unpriced",
+    "error_rate",
+    "budget",
+    "forecast",
+]
+"""What an alert looks at."""
 
 Api = Literal[
     "anthropic.messages",
@@ -207,6 +234,145 @@ Warning = Literal[
     "unreadable_event",
 ]
 """Something odd about a response that makes no number wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One spell of something that an alert is about."""
+
+    calls: int
+    """The calls it was judged on."""
+
+    fires_at: float
+    """The share from which on it fires, or the probability below which it does."""
+
+    id: int
+    """Its number."""
+
+    kind: AlertKind
+    """What the rule looks at."""
+
+    message: str
+    """What is the matter, for people."""
+
+    rule: str
+    """The rule's name."""
+
+    silenced: bool
+    """Whether it was silenced when it fired."""
+
+    started_at: datetime.datetime
+    """When it was first seen."""
+
+    value: float
+    """The share when it fired, or the probability of so many calls for a spike."""
+
+    ended_at: datetime.datetime | None = None
+    """When it was first seen to be over; absent while it lasts."""
+
+    subject: str | None = None
+    """Which agent, tool or budget, where it is about one of several."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertNotice:
+    """The start or the end of an alert, to be told once."""
+
+    alert: Alert
+    """The alert as it was then."""
+
+    change: AlertChange
+    """Whether it started or ended."""
+
+    seq: int
+    """Its number; later ones are larger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertNotices:
+    """What has started and ended, in order."""
+
+    next: int
+    """What to ask with for later ones."""
+
+    notices: list[AlertNotice]
+    """In the order they were noted in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertRule:
+    """When to raise an alert. What is left out is as in the built-in rule of its kind."""
+
+    disabled: bool
+    """Whether it is off."""
+
+    kind: AlertKind
+    """What it looks at."""
+
+    name: str
+    """What it is called; its kind's name if absent."""
+
+    scope: Scope
+    """Which calls it looks at."""
+
+    clear_percent: int | None = None
+    """Below which share in percent it ends; 5 below the first unless said otherwise."""
+
+    cool_down_minutes: int | None = None
+    """For how long it stays quiet after a spell has ended."""
+
+    fire_percent: list[int] | None = None
+    """From which share in percent on it fires; a list for budgets."""
+
+    min_calls: int | None = None
+    """How many calls it takes at least to say anything."""
+
+    min_more: int | None = None
+    """A spike: how many calls above the usual."""
+
+    min_more_percent: int | None = None
+    """A spike: how many percent above the usual."""
+
+    window_minutes: int | None = None
+    """How far it looks back, in whole hours rounded up; a spike looks at single hours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertRules:
+    """The rules in use."""
+
+    rules: list[AlertRule]
+    """In the order they were set in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertSilence:
+    """A rule, or one subject of it, that is not told of for a while."""
+
+    rule: str
+    """The rule's name."""
+
+    until: datetime.datetime
+    """Until when; an instant in the past ends the silence."""
+
+    subject: str | None = None
+    """The agent, tool or budget; all if absent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertSinks:
+    """To whom alerts are told."""
+
+    sinks: int
+    """How many there are now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerts:
+    """Alerts, newest first."""
+
+    alerts: list[Alert]
+    """As many as were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

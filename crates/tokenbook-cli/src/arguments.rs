@@ -55,6 +55,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Budget,
     },
+    /// List alerts, newest first, or change what they are about.
+    Alerts {
+        #[command(subcommand)]
+        command: Option<Alerts>,
+    },
     /// Check that nothing in the ledger was lost or changed.
     Verify,
     /// Drop old calls; their sums stay in the reports by day.
@@ -332,6 +337,54 @@ pub(crate) struct BudgetSet {
 pub(crate) struct BudgetRemove {
     /// What it is called.
     pub(crate) name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Show the rules in use, or set them from a file of JSON.
+    Rules(AlertRules),
+    /// Judge the rules now, and tell what has started and ended.
+    Check(AlertsCheck),
+    /// Keep a rule quiet until an instant.
+    Silence(AlertSilence),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlertRules {
+    /// A file with a list of rules; those it leaves out are gone.
+    #[arg(long, conflicts_with = "built_in")]
+    pub(crate) set: Option<PathBuf>,
+    /// Bring the built-in rules back.
+    #[arg(long)]
+    pub(crate) built_in: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlertsCheck {
+    /// Also write what is told to the end of this file, one JSON object a line.
+    #[arg(long)]
+    pub(crate) file: Option<PathBuf>,
+    /// Also send it to this address.
+    #[arg(long, env = "TOKENBOOK_WEBHOOK", hide_env_values = true)]
+    pub(crate) webhook: Option<String>,
+    /// Send it in the form that Slack takes.
+    #[arg(long, requires = "webhook")]
+    pub(crate) slack: bool,
+    /// Sign what is sent with this secret.
+    #[arg(long, env = "TOKENBOOK_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlertSilence {
+    /// The rule's name.
+    pub(crate) rule: String,
+    /// Only for this agent, tool or budget.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// Until when, such as 2026-12-01T00:00:00Z.
+    #[arg(long)]
+    pub(crate) until: String,
 }
 
 #[derive(Debug, Args)]

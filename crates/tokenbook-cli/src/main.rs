@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
+mod alerts;
 mod arguments;
 mod budget;
 mod commands;
@@ -57,6 +58,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Budget { command: Budget::Set(set) } => budget::set(arguments, set),
         Command::Budget { command: Budget::List } => budget::list(arguments),
         Command::Budget { command: Budget::Remove(remove) } => budget::remove(arguments, remove),
+        Command::Alerts { command } => alerts::run(arguments, command.as_ref()),
         Command::Verify => commands::verify(arguments),
         Command::Prune(prune) => commands::prune(arguments, prune),
         Command::Snapshot(snapshot) => commands::snapshot(arguments, snapshot),

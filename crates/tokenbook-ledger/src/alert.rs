@@ -1,6 +1,7 @@
 //! Alerts: rules as data, judged on the ledger's sums at a given moment, with one event for each spell and its end.
 
 mod check;
+mod file;
 mod numeric;
 mod spike;
 mod store;
@@ -8,6 +9,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Error, Result, Timestamp};
 
+pub use file::append_notices;
 pub use spike::{Spike, SpikeLimits, judge_hour};
 pub(crate) use store::ToolHours;
 

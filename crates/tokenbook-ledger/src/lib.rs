@@ -21,7 +21,8 @@ mod transfer;
 mod verify;
 
 pub use alert::{
-    Alert, AlertChange, AlertKind, AlertNotice, AlertRule, AlertSilence, AlertsQuery, Spike, SpikeLimits, judge_hour,
+    Alert, AlertChange, AlertKind, AlertNotice, AlertRule, AlertSilence, AlertsQuery, Spike, SpikeLimits,
+    append_notices, judge_hour,
 };
 pub use budget::{
     Budget, BudgetState, BudgetStatus, BudgetWarning, Extension, Hold, Mode, Period, ReserveQuery, Scope,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use tokenbook::{Error, ErrorCode, Result};
 use tokenbook_ledger::{Ledger, Options};
 
+use crate::alerts::Alerts;
 use crate::{guard, ops, text};
 
 /// An open ledger, with JSON text for arguments and results.
@@ -15,6 +16,7 @@ use crate::{guard, ops, text};
 pub struct Book {
     /// `None` once it is closed.
     ledger: Arc<RwLock<Option<Ledger>>>,
+    alerts: Arc<Alerts>,
 }
 
 /// The path of a ledger that is kept in memory.
@@ -38,7 +40,7 @@ impl Book {
                 Some(MEMORY) => Ledger::open_in_memory(&options)?,
                 Some(path) => Ledger::open(path, &options)?,
             };
-            Ok(Self { ledger: Arc::new(RwLock::new(Some(ledger))) })
+            Ok(Self { ledger: Arc::new(RwLock::new(Some(ledger))), alerts: Arc::default() })
         })
     }
 
@@ -54,11 +56,19 @@ impl Book {
     /// The ledger, as long as it is open.
     pub(crate) fn ledger(&self) -> Result<Ledger> {
         let ledger = self.ledger.read().unwrap_or_else(PoisonError::into_inner);
-        ledger.clone().ok_or_else(|| Error::new(ErrorCode::Unavailable, "the ledger is closed"))
+        let ledger = ledger.clone().ok_or_else(|| Error::new(ErrorCode::Unavailable, "the ledger is closed"))?;
+        self.alerts.due(&ledger);
+        Ok(ledger)
+    }
+
+    /// To whom alerts are told.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// Closes the ledger once all is durable; closing it again does nothing.
     pub(crate) fn close(&self) {
+        self.alerts.close();
         drop(self.ledger.write().unwrap_or_else(PoisonError::into_inner).take());
     }
 }

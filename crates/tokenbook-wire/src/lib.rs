@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "ledger")]
+mod alerts;
+#[cfg(feature = "ledger")]
 mod book;
 mod clock;
 mod guard;

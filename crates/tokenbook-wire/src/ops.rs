@@ -2,6 +2,8 @@
 #![expect(clippy::needless_pass_by_value, reason = "an operation owns its arguments")]
 
 #[cfg(feature = "ledger")]
+mod alert;
+#[cfg(feature = "ledger")]
 mod budget;
 mod count;
 pub(crate) mod extract;
@@ -126,6 +128,13 @@ pub const OPS: &[Op] = ops! {
     ledger "extend" budget::extend, "puts aside more for a running call";
     ledger "settle" budget::settle, "records a call and lets its hold go";
     ledger "void" budget::void, "lets the hold of a call go that was not made";
+    ledger "alert_rules" alert::alert_rules, "gives the alert rules in use";
+    ledger "alert_rules_set" alert::alert_rules_set, "sets the alert rules, or brings the built-in ones back";
+    ledger "alerts_check" alert::alerts_check, "judges the alert rules and tells what has started and ended";
+    ledger "alerts" alert::alerts, "lists alerts, newest first";
+    ledger "alert_notices" alert::alert_notices, "gives what has started and ended since";
+    ledger "alert_silence" alert::alert_silence, "keeps an alert rule quiet for a while";
+    ledger "alert_sinks" alert::alert_sinks, "says to whom this process tells alerts";
     pure "version" version::version, "names the versions of the library and of its price catalog";
     pure "ops" list::ops, "lists every operation";
 };
@@ -164,6 +173,11 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<ledger::Written>(generator);
     define::<ledger::Live>(generator);
     define::<ledger::Done>(generator);
+    define::<alert::AlertRules>(generator);
+    define::<alert::AlertNotices>(generator);
+    define::<alert::Alerts>(generator);
+    define::<tokenbook_ledger::AlertSilence>(generator);
+    define::<alert::AlertSinks>(generator);
     define::<budget::Budgets>(generator);
     define::<tokenbook_ledger::Budget>(generator);
     define::<tokenbook_ledger::Hold>(generator);
