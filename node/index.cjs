@@ -253,6 +253,26 @@ class Ledger {
     return this.#call('report', args);
   }
 
+  overview(args = {}) {
+    return this.#call('overview', args);
+  }
+
+  findings(args = {}) {
+    return this.#call('findings', args);
+  }
+
+  whatIf(args) {
+    return this.#call('what_if', args);
+  }
+
+  compare(args) {
+    return this.#call('compare', args);
+  }
+
+  forecast(args = {}) {
+    return this.#call('forecast', args);
+  }
+
   verify() {
     return this.#call('verify', {});
   }

@@ -14,8 +14,11 @@ import type {
   Budgets,
   Call,
   Cost,
+  Comparison,
   Exported,
   Extraction,
+  Findings,
+  Forecast,
   Group,
   Hold,
   ImportedFile,
@@ -23,6 +26,7 @@ import type {
   MeterProgress,
   Metered,
   Outcome,
+  Overview,
   Page,
   PricesChanged,
   PricesFound,
@@ -42,6 +46,7 @@ import type {
   Listed,
   Version,
   Voided,
+  WhatIf,
   Written,
 } from './types.cjs';
 
@@ -326,6 +331,16 @@ export declare class Ledger {
   list(args?: Selection & { limit?: number; cursor?: string }): Promise<Page>;
   /** Sums up calls by any dimensions. */
   report(args?: Selection & { group_by?: readonly Group[]; time_zone?: string; order?: 'key' | 'cost' | 'calls' | 'tokens'; limit?: number }): Promise<Report>;
+  /** Tells everything that a dashboard shows of a range: totals, shares, tools, caching, limits, pace, series. */
+  overview(args?: Selection & { time_zone?: string; now?: Instant }): Promise<Overview>;
+  /** Tells what could be saved, the most money first, and which tools are called together at what cost. */
+  findings(args?: Selection): Promise<Findings>;
+  /** Prices the same calls on another model, exactly: the same tokens at its price at the instant of each call. */
+  whatIf(args: Selection & { model: string; provider?: string }): Promise<WhatIf>;
+  /** Tells why period `b` cost more or less than `a`: volume, mix, tokens a call and price add up to the difference. */
+  compare(args: { a: { from?: Instant; to?: Instant }; b: { from?: Instant; to?: Instant }; filter?: Filter }): Promise<Comparison>;
+  /** Foretells cost and tokens of the next days, with bands of 90 %; with a limit, the day on which it is used up. */
+  forecast(args?: { days?: number; filter?: Filter; time_zone?: string; now?: Instant; limit_usd?: string }): Promise<Forecast>;
   /** Checks that nothing was lost or changed: the file, every record, and every sum. */
   verify(): Promise<Verification>;
   /** Drops calls before an instant; their sums stay in the reports. */

@@ -131,6 +131,30 @@ export interface BatchCost {
   unpriced_models: Array<string>;
 }
 
+/** The calls of one hour or day; the hour that is repeated when clocks go back is two. */
+export interface Bucket {
+  /** Calls. */
+  calls: number;
+  /** The known cost. */
+  cost_usd: string;
+  /** Calls that failed. */
+  failed: number;
+  /** Input tokens of all kinds. */
+  input_tokens: number;
+  /** Output tokens of all kinds. */
+  output_tokens: number;
+  /** Calls whose answer was cut off. */
+  truncated: number;
+  /** Calls whose cost is unknown. */
+  unpriced_calls: number;
+  /** The day. */
+  day?: string;
+  /** The instant the hour starts at. */
+  hour?: string;
+  /** Output ÷ limits of the calls with both. */
+  utilization?: number;
+}
+
 /** A limit on what some calls may cost, or on how many tokens they may take, in each period. */
 export interface Budget {
   /** Whether a hard budget lets calls pass whose worst case is unknown, such as those of a model without a price. */
@@ -214,6 +238,20 @@ export interface Budgets {
   at: string;
   /** By name. */
   budgets: Array<BudgetStatus>;
+}
+
+/** What caching did. */
+export interface CacheUse {
+  /** Input tokens that were read from a cache. */
+  read_tokens: number;
+  /** What the calls with cached tokens would have cost more with all of them as fresh input, what writing cost taken off: negative where caching did not pay. Exact, by the price of each call at its instant. */
+  saved_usd: string;
+  /** Calls with cached tokens that have no price, which the saving leaves out. */
+  unpriced_calls: number;
+  /** Input tokens that were written to a cache. */
+  write_tokens: number;
+  /** Tokens read from a cache ÷ input tokens. */
+  hit_rate?: number;
 }
 
 /** One API request with its one response: the unit of the ledger. */
@@ -307,6 +345,46 @@ export type CallCost =
 /** What another catalog does to a model. */
 export type Change = 'added' | 'removed' | 'changed';
 
+/** One group in both periods. */
+export interface ComparedGroup {
+  /** Calls with a known cost before. */
+  calls_a: number;
+  /** And after. */
+  calls_b: number;
+  /** The change. */
+  change_usd: string;
+  /** What they cost before. */
+  cost_a_usd: string;
+  /** And after. */
+  cost_b_usd: string;
+  /** Why. */
+  reasons: Reasons;
+  /** What for. */
+  action?: string;
+  /** Who made the calls. */
+  agent?: string;
+  /** The model that was asked for. */
+  model?: string;
+  /** Who was asked. */
+  provider?: string;
+}
+
+/** Two periods, and why the second cost more or less: the four reasons add up exactly to the difference, in each group and in all. */
+export interface Comparison {
+  /** The one before. */
+  a: PeriodSums;
+  /** The one after. */
+  b: PeriodSums;
+  /** The cost of `b` less that of `a`. */
+  change_usd: string;
+  /** By agent, action, model and provider, the largest change first. */
+  groups: Array<ComparedGroup>;
+  /** The instant whose prices both are measured by, before prices come in as a reason. */
+  prices_of: string;
+  /** Why. */
+  reasons: Reasons;
+}
+
 /** What a call cost. */
 export type Cost =
   | {
@@ -332,6 +410,16 @@ export type Cost =
       /** The amount. */
       total_usd: string;
     };
+
+/** A cost to come, in millionths of a dollar, with the band that holds with 90 %. */
+export interface CostBand {
+  /** The estimate. */
+  expected: string;
+  /** The upper edge. */
+  high?: string;
+  /** The lower edge; absent where too few errors are known. */
+  low?: string;
+}
 
 /** The tokens of a text. */
 export interface Counted {
@@ -442,8 +530,358 @@ export interface Extraction {
   warnings?: Array<Warning>;
 }
 
+/** The sums of a group of calls, with their averages. What can't be said, such as an average of nothing, is absent. */
+export interface Figures {
+  /** Calls. */
+  calls: number;
+  /** Calls whose answer called tools. */
+  calls_calling_tools: number;
+  /** Calls that offered tools. */
+  calls_offering_tools: number;
+  /** The cost of the calls whose cost is known. */
+  cost_usd: string;
+  /** Calls with a known duration. */
+  duration_calls: number;
+  /** The sum of the known durations. */
+  duration_ms_sum: number;
+  /** Calls that failed. */
+  failed: number;
+  /** The sum of their limits. */
+  limit_tokens: number;
+  /** Calls with an output limit and known usage. */
+  limited_calls: number;
+  /** The sum of their output tokens. */
+  limited_output_tokens: number;
+  /** Calls whose stream ended before its usage was complete. */
+  partial: number;
+  /** Requests made by server-side tools. */
+  server_tool_calls: number;
+  /** Calls whose cost the provider stated. */
+  stated_calls: number;
+  /** Calls that succeeded. */
+  succeeded: number;
+  /** Calls with a known time to the first token. */
+  time_to_first_token_calls: number;
+  /** The sum of the known times to the first token. */
+  time_to_first_token_ms_sum: number;
+  /** Input tokens that tool definitions took. */
+  tool_definition_tokens: number;
+  /** Input tokens that tool results took. */
+  tool_result_tokens: number;
+  /** Times that tools were called. */
+  tools_called: number;
+  /** Tools offered, each once a call. */
+  tools_offered: number;
+  /** Input and output. */
+  total_tokens: number;
+  /** Calls whose answer was cut off. */
+  truncated: number;
+  /** Calls of which it is known whether their answer was cut off. */
+  truncation_known: number;
+  /** Calls whose usage is unknown; they are not in the tokens. */
+  unknown_usage_calls: number;
+  /** Calls whose cost is unknown; they are not in `cost_usd`. */
+  unpriced_calls: number;
+  /** The mean of the known durations; absent without any. */
+  average_duration_ms?: number;
+  /** The mean of the known times to the first token; absent without any. */
+  average_time_to_first_token_ms?: number;
+  /** Audio input read from a cache. */
+  cache_read_audio_tokens?: number;
+  /** Image input read from a cache. */
+  cache_read_image_tokens?: number;
+  /** Input read from a cache. */
+  cache_read_tokens?: number;
+  /** Video input read from a cache. */
+  cache_read_video_tokens?: number;
+  /** Input written to a cache for 12 hours. */
+  cache_write_12h_tokens?: number;
+  /** Input written to a cache for an hour. */
+  cache_write_1h_tokens?: number;
+  /** Input written to a cache for 24 hours. */
+  cache_write_24h_tokens?: number;
+  /** Input written to a cache for 30 minutes. */
+  cache_write_30m_tokens?: number;
+  /** Input written to a cache for 5 minutes. */
+  cache_write_5m_tokens?: number;
+  /** Input written to a cache whose time to live the provider didn't say. */
+  cache_write_tokens?: number;
+  /** The mean cost of the calls whose cost is known, rounded to 1e-12 dollars. */
+  cost_per_call_usd?: string;
+  /** The cost of all calls, failed ones too, for each that succeeded; rounded to 1e-12 dollars. */
+  cost_per_success_usd?: string;
+  /** The instant of the first call. */
+  first_at?: string;
+  /** Audio input that was read afresh. */
+  input_audio_tokens?: number;
+  /** Image input that was read afresh. */
+  input_image_tokens?: number;
+  /** Input that was read afresh: text, and whatever the provider doesn't tell apart. */
+  input_tokens?: number;
+  /** Video input that was read afresh. */
+  input_video_tokens?: number;
+  /** The instant of the last call. */
+  last_at?: string;
+  /** Audio output. */
+  output_audio_tokens?: number;
+  /** Image output. */
+  output_image_tokens?: number;
+  /** Output that the caller sees: text and tool calls, and whatever the provider doesn't tell apart. */
+  output_tokens?: number;
+  /** The provider's own usage object, verbatim. */
+  raw?: unknown;
+  /** Output that the model thought and the caller may not see. */
+  reasoning_tokens?: number;
+  /** Requests made by server-side tools, by the tool's name. */
+  server_tool_requests?: Record<string, number>;
+  /** Calls that succeeded ÷ calls. */
+  success_rate?: number;
+  /** The mean tokens of the calls whose usage is known. */
+  tokens_per_call?: number;
+  /** The sum of all input kinds; checked when read. */
+  total_input_tokens?: number;
+  /** The sum of all output kinds; checked when read. */
+  total_output_tokens?: number;
+  /** Their output ÷ their limits; absent without any. */
+  utilization?: number;
+}
+
+/** One thing that was found. */
+export interface Finding {
+  /** What to do about it. */
+  advice: string;
+  /** Calls that it is about. */
+  calls: number;
+  /** What kind of thing. */
+  kind: FindingKind;
+  /** What it is, in a sentence. */
+  title: string;
+  /** What for. */
+  action?: string;
+  /** Whose calls. */
+  agent?: string;
+  /** The money that is in it, in the range that was asked about; absent where it costs none or that is unknown. */
+  amount_usd?: string;
+  /** How often the prefix would have been written, by how calls came in the last 7 days: at most once in 5 minutes. */
+  cache_writes?: number;
+  /** Input tokens that the tool's definitions took. */
+  definition_tokens?: number;
+  /** Tokens that they surely share: the definitions of tools that a call offers, in the mean. */
+  known_prefix_tokens?: number;
+  /** The model that was asked for. */
+  model?: string;
+  /** Tokens that the prompts may share: those of the smallest, rounded down by less than 1/16. */
+  prefix_tokens?: number;
+  /** A limit that leaves a quarter above the longest answer. */
+  suggested_max_tokens?: number;
+  /** The tool. */
+  tool?: string;
+  /** Answers that were cut off ÷ those of which it is known. */
+  truncation_rate?: number;
+  /** Output ÷ limits. */
+  utilization?: number;
+}
+
+/** What kind of thing was found. */
+export type FindingKind = 'unused_tool' | 'cacheable_prefix' | 'limit_too_low' | 'limit_too_high';
+
+/** What could be saved. */
+export interface Findings {
+  /** What was found, the most money first, then by calls. */
+  findings: Array<Finding>;
+  /** The tools that answers called together, the most expensive first; the first 20. */
+  tool_combinations: Array<ToolCombination>;
+}
+
+/** What the next days come to. */
+export interface Forecast {
+  /** By agent, the most expensive first. */
+  agents: Array<ForecastOf>;
+  /** The first day that is foretold: the day of asking. */
+  first_day: string;
+  /** The last. */
+  last_day: string;
+  /** By model. */
+  models: Array<ForecastOf>;
+  /** The zone of its days. */
+  time_zone: string;
+  /** All calls of the filter. */
+  total: ForecastOf;
+  /** When the limit is used up; only where one was given and a cost can be foretold. */
+  used_up?: UsedUp;
+}
+
+/** One day to come. */
+export interface ForecastDay {
+  /** Its cost. */
+  cost_usd: CostBand;
+  /** The day. */
+  day: string;
+  /** Its tokens. */
+  tokens: TokenBand;
+}
+
+/** A method of foretelling. */
+export type ForecastMethod = 'last_week' | 'week_mean' | 'holt_winters';
+
+/** What one group of calls comes to. Without enough days nothing is foretold, and `basis` says so. */
+export interface ForecastOf {
+  /** What it is made of, in words. */
+  basis: string;
+  /** Whole days with and between calls that were known. */
+  days_known: number;
+  /** Calls without a known cost in those days, which the cost leaves out. */
+  unpriced_calls: number;
+  /** The agent. */
+  agent?: string;
+  /** The method of the cost. */
+  cost_method?: ForecastMethod;
+  /** The cost of all days. */
+  cost_usd?: CostBand;
+  /** Each day; of all calls only. */
+  days?: Array<ForecastDay>;
+  /** The model. */
+  model?: string;
+  /** The tokens of all days. */
+  tokens?: TokenBand;
+  /** The method of the tokens. */
+  tokens_method?: ForecastMethod;
+}
+
 /** What a report groups by. */
 export type Group = 'agent' | 'action' | 'model' | 'provider' | 'tool' | 'session' | 'tag' | 'outcome' | 'hour' | 'day' | 'week' | 'month';
+
+/** A group of calls and its shares of all calls that are asked about. Shares are in tenths of a percent and add up to 1,000 over all groups. A group of calls without an agent and so on has no such field. */
+export interface GroupShare {
+  /** Calls. */
+  calls: number;
+  /** Calls whose answer called tools. */
+  calls_calling_tools: number;
+  /** Calls that offered tools. */
+  calls_offering_tools: number;
+  /** The share of the calls. */
+  calls_per_mille: number;
+  /** The share of the known cost. */
+  cost_per_mille: number;
+  /** The cost of the calls whose cost is known. */
+  cost_usd: string;
+  /** Calls with a known duration. */
+  duration_calls: number;
+  /** The sum of the known durations. */
+  duration_ms_sum: number;
+  /** Calls that failed. */
+  failed: number;
+  /** The sum of their limits. */
+  limit_tokens: number;
+  /** Calls with an output limit and known usage. */
+  limited_calls: number;
+  /** The sum of their output tokens. */
+  limited_output_tokens: number;
+  /** Calls whose stream ended before its usage was complete. */
+  partial: number;
+  /** Requests made by server-side tools. */
+  server_tool_calls: number;
+  /** Calls whose cost the provider stated. */
+  stated_calls: number;
+  /** Calls that succeeded. */
+  succeeded: number;
+  /** Calls with a known time to the first token. */
+  time_to_first_token_calls: number;
+  /** The sum of the known times to the first token. */
+  time_to_first_token_ms_sum: number;
+  /** The share of the tokens. */
+  tokens_per_mille: number;
+  /** Input tokens that tool definitions took. */
+  tool_definition_tokens: number;
+  /** Input tokens that tool results took. */
+  tool_result_tokens: number;
+  /** Times that tools were called. */
+  tools_called: number;
+  /** Tools offered, each once a call. */
+  tools_offered: number;
+  /** Input and output. */
+  total_tokens: number;
+  /** Calls whose answer was cut off. */
+  truncated: number;
+  /** Calls of which it is known whether their answer was cut off. */
+  truncation_known: number;
+  /** Calls whose usage is unknown; they are not in the tokens. */
+  unknown_usage_calls: number;
+  /** Calls whose cost is unknown; they are not in `cost_usd`. */
+  unpriced_calls: number;
+  /** What for. */
+  action?: string;
+  /** Who made the calls. */
+  agent?: string;
+  /** The mean of the known durations; absent without any. */
+  average_duration_ms?: number;
+  /** The mean of the known times to the first token; absent without any. */
+  average_time_to_first_token_ms?: number;
+  /** Audio input read from a cache. */
+  cache_read_audio_tokens?: number;
+  /** Image input read from a cache. */
+  cache_read_image_tokens?: number;
+  /** Input read from a cache. */
+  cache_read_tokens?: number;
+  /** Video input read from a cache. */
+  cache_read_video_tokens?: number;
+  /** Input written to a cache for 12 hours. */
+  cache_write_12h_tokens?: number;
+  /** Input written to a cache for an hour. */
+  cache_write_1h_tokens?: number;
+  /** Input written to a cache for 24 hours. */
+  cache_write_24h_tokens?: number;
+  /** Input written to a cache for 30 minutes. */
+  cache_write_30m_tokens?: number;
+  /** Input written to a cache for 5 minutes. */
+  cache_write_5m_tokens?: number;
+  /** Input written to a cache whose time to live the provider didn't say. */
+  cache_write_tokens?: number;
+  /** The mean cost of the calls whose cost is known, rounded to 1e-12 dollars. */
+  cost_per_call_usd?: string;
+  /** The cost of all calls, failed ones too, for each that succeeded; rounded to 1e-12 dollars. */
+  cost_per_success_usd?: string;
+  /** The instant of the first call. */
+  first_at?: string;
+  /** Audio input that was read afresh. */
+  input_audio_tokens?: number;
+  /** Image input that was read afresh. */
+  input_image_tokens?: number;
+  /** Input that was read afresh: text, and whatever the provider doesn't tell apart. */
+  input_tokens?: number;
+  /** Video input that was read afresh. */
+  input_video_tokens?: number;
+  /** The instant of the last call. */
+  last_at?: string;
+  /** The model that was asked for. */
+  model?: string;
+  /** All models of the group, where it isn't of one. */
+  models?: Array<string>;
+  /** Audio output. */
+  output_audio_tokens?: number;
+  /** Image output. */
+  output_image_tokens?: number;
+  /** Output that the caller sees: text and tool calls, and whatever the provider doesn't tell apart. */
+  output_tokens?: number;
+  /** Who was asked. */
+  provider?: string;
+  /** The provider's own usage object, verbatim. */
+  raw?: unknown;
+  /** Output that the model thought and the caller may not see. */
+  reasoning_tokens?: number;
+  /** Requests made by server-side tools, by the tool's name. */
+  server_tool_requests?: Record<string, number>;
+  /** Calls that succeeded ÷ calls. */
+  success_rate?: number;
+  /** The mean tokens of the calls whose usage is known. */
+  tokens_per_call?: number;
+  /** The sum of all input kinds; checked when read. */
+  total_input_tokens?: number;
+  /** The sum of all output kinds; checked when read. */
+  total_output_tokens?: number;
+  /** Their output ÷ their limits; absent without any. */
+  utilization?: number;
+}
 
 /** What was put aside for a call. */
 export interface Hold {
@@ -477,6 +915,24 @@ export interface Iteration {
   usage: Usage;
   /** The model that ran it, where it isn't the response's own. */
   model?: string;
+}
+
+/** How near answers came to the `max_tokens` that were sent. */
+export interface LimitUse {
+  /** Calls with a limit and known usage. */
+  calls: number;
+  /** Calls above 90 % of their limit. */
+  near_limit_calls: number;
+  /** Calls by utilization, in ten steps of a tenth and one above the limit. */
+  steps: Array<UtilizationStep>;
+  /** Calls whose answer was cut off. */
+  truncated: number;
+  /** The known cost of the calls whose answer was cut off. */
+  truncated_cost_usd: string;
+  /** Those ÷ the calls of which it is known. */
+  truncation_rate?: number;
+  /** Output ÷ limits. */
+  utilization?: number;
 }
 
 /** One line of a cost. */
@@ -737,6 +1193,62 @@ export interface Operation {
 /** Whether a call succeeded. */
 export type Outcome = 'success' | 'error';
 
+/** Everything that a dashboard shows of a range. Shares are in tenths of a percent and add up to 1,000; rates are from 0 to 1; what can't be said is absent. */
+export interface Overview {
+  /** By action. */
+  actions: Array<GroupShare>;
+  /** By agent, the most expensive first; so are the other groups. */
+  agents: Array<GroupShare>;
+  /** What caching did. */
+  cache: CacheUse;
+  /** By agent and action. */
+  endpoints: Array<GroupShare>;
+  /** How near answers came to their limits. */
+  limits: LimitUse;
+  /** By model. */
+  models: Array<GroupShare>;
+  /** How fast calls came. */
+  pace: Pace;
+  /** What the pace comes to, if it stays. */
+  projection: Projection;
+  /** By provider. */
+  providers: Array<GroupShare>;
+  /** Hours and days in a row. */
+  series: Series;
+  /** How long calls took and how large they were. */
+  sizes: Sizes;
+  /** The zone of its hours and days. */
+  time_zone: string;
+  /** How the tokens are made up. */
+  token_shares: TokenShares;
+  /** What tools took. */
+  tool_use: ToolUse;
+  /** All calls of the range and filter. */
+  total: Figures;
+  /** From when on; absent when from the first call on. */
+  from?: string;
+  /** Until when; absent when there is no end. */
+  to?: string;
+}
+
+/** How fast calls came, over the time that was observed: from `from`, or the first call, to `to` or now. */
+export interface Pace {
+  /** Below this, no rate is told. */
+  minimum_ms: number;
+  /** How long that is. */
+  observed_ms: number;
+  /** Calls a minute. */
+  calls_per_minute?: number;
+  /** The known cost of an hour, rounded to 1e-12 dollars. */
+  cost_per_hour_usd?: string;
+  /** The start of the time observed. */
+  from?: string;
+  /** Its end. */
+  to?: string;
+  /** Tokens a minute. */
+  tokens_per_minute?: number;
+}
+
 /** Some calls, newest first. */
 export interface Page {
   /** The calls. */
@@ -760,8 +1272,36 @@ export interface Part {
 /** What a part of a request is. */
 export type PartKind = 'system' | 'message' | 'tool_definition' | 'tool_call' | 'tool_result' | 'image' | 'document' | 'output_schema';
 
+/** Percentiles by nearest rank; absent without values. */
+export interface Percentiles {
+  /** Calls with a known value. */
+  calls: number;
+  /** Half of the calls are not above it. */
+  p50?: number;
+  /** Nine of ten are not above it. */
+  p90?: number;
+  /** Ninety-nine of a hundred are not above it. */
+  p99?: number;
+}
+
 /** How often a budget starts anew. */
 export type Period = 'hour' | 'day' | 'week' | 'month' | 'rolling' | 'total';
+
+/** What one period came to. */
+export interface PeriodSums {
+  /** Calls. */
+  calls: number;
+  /** The known cost. */
+  cost_usd: string;
+  /** Input and output. */
+  total_tokens: number;
+  /** Calls whose cost is unknown: they are left out of all costs and reasons. */
+  unpriced_calls: number;
+  /** Its first instant. */
+  from?: string;
+  /** The first instant after it. */
+  to?: string;
+}
 
 /** The rates above a context threshold, for people to look at. */
 export interface PriceAbove {
@@ -912,6 +1452,18 @@ export interface Progress {
   usage?: Usage;
 }
 
+/** The known cost of a day, a week and 30 days at the pace observed: each only after a part of that time was observed and with enough calls. `forecast` answers the same from the days' own rhythm. */
+export interface Projection {
+  /** What it is made of, in words. */
+  basis: string;
+  /** Of 24 hours, after 1 hour. */
+  day_usd?: string;
+  /** Of 30 days, after 3 days. */
+  month_usd?: string;
+  /** Of 7 days, after 1 day. */
+  week_usd?: string;
+}
+
 /** What pruning did. */
 export interface Pruned {
   /** Calls before this instant are gone: the start of the day that was asked for, in the ledger's zone. */
@@ -932,6 +1484,18 @@ export interface QueryResult {
 
 /** Why there is no price. The names are stable. */
 export type Reason = 'unknown_model' | 'unknown_provider' | 'ambiguous_provider' | 'no_price_for_service_tier' | 'no_price_for_batch' | 'no_price_for_region' | 'no_price_at_date' | 'no_rate';
+
+/** Why the cost changed. */
+export interface Reasons {
+  /** More of the calls of one group and fewer of another, groups that are new or gone included. */
+  mix_usd: string;
+  /** Other prices for the same tokens. */
+  price_usd: string;
+  /** More or fewer tokens a call, or other kinds of them, within a group. */
+  tokens_per_call_usd: string;
+  /** More or fewer calls, of the same mix as before. */
+  volume_usd: string;
+}
 
 /** Why a call was not written. */
 export interface RecordError {
@@ -1156,6 +1720,26 @@ export interface Scope {
   tag?: Array<string>;
 }
 
+/** Hours and days in a row up to the end of what is asked about. */
+export interface Series {
+  /** The days of the range, the last 400 at most; without a range the last 30. */
+  days: Array<Bucket>;
+  /** The last 24 hours, or those of the range if it is shorter. */
+  hours: Array<Bucket>;
+}
+
+/** How sizes are spread over calls. Values are kept in steps of 1/16: a percentile is within 1/32 (3.2 %) of a value that was seen. */
+export interface Sizes {
+  /** How long calls took. */
+  duration_ms: Percentiles;
+  /** Input tokens of a call. */
+  input_tokens: Percentiles;
+  /** Output tokens of a call. */
+  output_tokens: Percentiles;
+  /** How long the first token took. */
+  time_to_first_token_ms: Percentiles;
+}
+
 /** Figures about a ledger's file. */
 export interface Stats {
   /** Calls that are in the ledger. */
@@ -1198,6 +1782,62 @@ export interface TextCount {
   tokens: number;
 }
 
+/** Tokens to come with the band that holds with 90 %. */
+export interface TokenBand {
+  /** The estimate. */
+  expected: number;
+  /** The upper edge. */
+  high?: number;
+  /** The lower edge; absent where too few errors are known. */
+  low?: number;
+}
+
+/** What the tokens are, in tenths of a percent that add up to 1,000. */
+export interface TokenShares {
+  /** Input that was read from a cache. */
+  cache_read_per_mille: number;
+  /** Input that was written to a cache. */
+  cache_write_per_mille: number;
+  /** Input that was read afresh. */
+  fresh_input_per_mille: number;
+  /** Output. */
+  output_per_mille: number;
+}
+
+/** Tools that answers called together. */
+export interface ToolCombination {
+  /** Calls. */
+  calls: number;
+  /** Their known cost. */
+  cost_usd: string;
+  /** The tools, by name. */
+  tools: Array<string>;
+  /** The mean cost of those with a known cost, rounded to 1e-12 dollars. */
+  cost_per_call_usd?: string;
+}
+
+/** What one tool did and took. */
+export interface ToolPart {
+  /** Times that it was called. */
+  called: number;
+  /** Its share of the times that tools were called, in tenths of a percent; over all tools they add up to 1,000. */
+  called_per_mille: number;
+  /** Calls that offered, called or carried it. */
+  calls: number;
+  /** The known cost of the calls with it, whole: a call with two tools is in both. */
+  cost_usd: string;
+  /** Input tokens that its definition took. */
+  definition_tokens: number;
+  /** Calls that offered it. */
+  offered: number;
+  /** Input tokens that its results took. */
+  result_tokens: number;
+  /** Its share of the tokens that tools took, in tenths of a percent. */
+  tokens_per_mille: number;
+  /** The tool. */
+  tool: string;
+}
+
 /** The part of a call's input that one tool took. */
 export interface ToolTokens {
   /** The tool's name. */
@@ -1206,6 +1846,28 @@ export interface ToolTokens {
   definition_tokens?: number;
   /** Tokens of its results. */
   result_tokens?: number;
+}
+
+/** What tools took of all calls. Tool tokens are a part of the input, not beside it. */
+export interface ToolUse {
+  /** Calls whose answer called tools. */
+  calls_calling: number;
+  /** Calls that offered tools. */
+  calls_offering: number;
+  /** Input tokens that definitions took. */
+  definition_tokens: number;
+  /** Input tokens that results took. */
+  result_tokens: number;
+  /** Each tool, the most called first. */
+  tools: Array<ToolPart>;
+  /** Calls whose answer called tools ÷ calls. */
+  calling_rate?: number;
+  /** Calls that offered tools ÷ calls. */
+  offering_rate?: number;
+  /** Definitions and results ÷ input tokens. */
+  overhead_of_input?: number;
+  /** Definitions and results ÷ all tokens. */
+  overhead_of_tokens?: number;
 }
 
 /** Why a call has no price. */
@@ -1266,6 +1928,28 @@ export interface Usage {
   total_output_tokens?: number;
 }
 
+/** When a limit is used up: on `day`, with 90 % between `earliest` and `latest`. A day that is absent lies beyond what was foretold, or has no band. */
+export interface UsedUp {
+  /** The limit. */
+  limit_usd: string;
+  /** The day on which it is expected. */
+  day?: string;
+  /** The first day on which it may be. */
+  earliest?: string;
+  /** The day by which it will be. */
+  latest?: string;
+}
+
+/** Calls whose utilization lies in one step. */
+export interface UtilizationStep {
+  /** The step is above this, in percent; the first also holds 0. */
+  above_percent: number;
+  /** How many calls. */
+  calls: number;
+  /** Up to this, itself included; absent for the step above the limit. */
+  up_to_percent?: number;
+}
+
 /** What a check of the whole ledger found. */
 export interface Verification {
   /** Calls that were read. */
@@ -1296,6 +1980,42 @@ export interface Voided {
 
 /** Something odd about a response that makes no number wrong. */
 export type Warning = 'reasoning_above_output' | 'cache_above_input' | 'reasoning_from_total' | 'modalities_disagree' | 'citation_tokens' | 'input_unknown' | 'output_unknown' | 'stopped_below_max_tokens' | 'output_above_max_tokens' | 'unreadable_event';
+
+/** What the same calls would have cost on another model: the same tokens of each kind, at that model's price at the instant of each call, on its own tier and region. Another model would count the same text a little differently and answer at another length; that is not in it. */
+export interface WhatIf {
+  /** The other model. */
+  model: string;
+  /** By agent, action and model, the largest difference first. */
+  parts: Array<WhatIfPart>;
+  /** All calls together. */
+  total: WhatIfPart;
+  /** Who would be asked. */
+  provider?: string;
+}
+
+/** What a group of calls cost and would have cost. */
+export interface WhatIfPart {
+  /** Calls whose cost is unknown. */
+  actual_unpriced_calls: number;
+  /** What they cost, as far as it is known. */
+  actual_usd: string;
+  /** Calls. */
+  calls: number;
+  /** How many calls those are. */
+  compared_calls: number;
+  /** What they would have cost more, of the calls whose both costs are known. */
+  difference_usd: string;
+  /** Calls that the other model has no price for, such as those with unknown usage. */
+  what_if_unpriced_calls: number;
+  /** What they would have cost. */
+  what_if_usd: string;
+  /** What for. */
+  action?: string;
+  /** Who made the calls. */
+  agent?: string;
+  /** The model that was asked for. */
+  model?: string;
+}
 
 /** A file that was written. */
 export interface Written {

@@ -176,6 +176,67 @@ class Ledger:
         }
         return decode(Report, self._call("report", args))
 
+    def overview(
+        self,
+        *,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        time_zone: str | None = None,
+        now: Instant | None = None,
+        **filters: Any,
+    ) -> types.Overview:
+        """Tells everything that a dashboard shows of a range: totals, shares, tools, caching, limits, pace, series.
+
+        ``now`` is the instant up to which time has passed, for rates and projections; the clock's without it.
+        """
+        args = {"from": from_, "to": to, "time_zone": time_zone, "now": now, "filter": filters}
+        return decode(types.Overview, self._call("overview", args))
+
+    def findings(
+        self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any
+    ) -> types.Findings:
+        """Tells what could be saved, the most money first, and which tools are called together at what cost."""
+        return decode(types.Findings, self._call("findings", {"from": from_, "to": to, "filter": filters}))
+
+    def what_if(
+        self,
+        *,
+        model: str,
+        provider: str | None = None,
+        from_: Instant | None = None,
+        to: Instant | None = None,
+        filter: Mapping[str, Any] | None = None,
+    ) -> types.WhatIf:
+        """Prices the same calls on another model, exactly: the same tokens at its price at the instant of each call.
+
+        ``filter`` names values of dimensions, such as ``{"agent": "editor"}``.
+
+        :raises UnknownModelError: the catalog has no price for the model.
+        """
+        args = {"model": model, "provider": provider, "from": from_, "to": to, "filter": filter}
+        return decode(types.WhatIf, self._call("what_if", args))
+
+    def compare(
+        self, a: tuple[Instant | None, Instant | None], b: tuple[Instant | None, Instant | None], **filters: Any
+    ) -> types.Comparison:
+        """Tells why period ``b`` cost more or less than ``a``: volume, mix, tokens a call and price add up exactly to the
+        difference. A period is its first instant and the first after it."""
+        periods = {name: {"from": from_, "to": to} for name, (from_, to) in (("a", a), ("b", b))}
+        return decode(types.Comparison, self._call("compare", {**periods, "filter": filters}))
+
+    def forecast(
+        self,
+        *,
+        days: int | None = None,
+        time_zone: str | None = None,
+        now: Instant | None = None,
+        limit_usd: decimal.Decimal | str | None = None,
+        **filters: Any,
+    ) -> types.Forecast:
+        """Foretells cost and tokens of the next days, with bands of 90 %; with a limit, the day on which it is used up."""
+        args = {"days": days, "time_zone": time_zone, "now": now, "limit_usd": limit_usd, "filter": filters}
+        return decode(types.Forecast, self._call("forecast", args))
+
     def verify(self) -> types.Verification:
         """Checks that nothing was lost or changed: the file, every record, and every sum."""
         return decode(types.Verification, self._call("verify", {}))

@@ -21,15 +21,20 @@ __all__ = [
     "Api",
     "Attribution",
     "BatchCost",
+    "Bucket",
     "Budget",
     "BudgetState",
     "BudgetStatus",
     "BudgetWarning",
     "Budgets",
+    "CacheUse",
     "Call",
     "CallCost",
     "Change",
+    "ComparedGroup",
+    "Comparison",
     "Cost",
+    "CostBand",
     "Counted",
     "CountedBatch",
     "CountedUpTo",
@@ -39,10 +44,20 @@ __all__ = [
     "Exactness",
     "Exported",
     "Extraction",
+    "Figures",
+    "Finding",
+    "FindingKind",
+    "Findings",
+    "Forecast",
+    "ForecastDay",
+    "ForecastMethod",
+    "ForecastOf",
     "Group",
+    "GroupShare",
     "Hold",
     "ImportedFile",
     "Iteration",
+    "LimitUse",
     "Line",
     "LineFailure",
     "Listed",
@@ -57,10 +72,14 @@ __all__ = [
     "ModelName",
     "Operation",
     "Outcome",
+    "Overview",
+    "Pace",
     "Page",
     "Part",
     "PartKind",
+    "Percentiles",
     "Period",
+    "PeriodSums",
     "PriceAbove",
     "PriceChange",
     "PriceRow",
@@ -73,9 +92,11 @@ __all__ = [
     "Problem",
     "ProblemKind",
     "Progress",
+    "Projection",
     "Pruned",
     "QueryResult",
     "Reason",
+    "Reasons",
     "RecordError",
     "RecordStatus",
     "Recorded",
@@ -85,17 +106,28 @@ __all__ = [
     "RequestCount",
     "Row",
     "Scope",
+    "Series",
+    "Sizes",
     "Stats",
     "Status",
     "StopKind",
     "TextCount",
+    "TokenBand",
+    "TokenShares",
+    "ToolCombination",
+    "ToolPart",
     "ToolTokens",
+    "ToolUse",
     "Unpriced",
     "Usage",
+    "UsedUp",
+    "UtilizationStep",
     "Verification",
     "Version",
     "Voided",
     "Warning",
+    "WhatIf",
+    "WhatIfPart",
     "Written",
 ]
 
@@ -145,6 +177,12 @@ Change = Literal["added", "removed", "changed"]
 
 Exactness = Literal["measured", "exact", "estimated", "lower_bound"]
 """How a count was made, from the surest way to the least sure."""
+
+FindingKind = Literal["unused_tool", "cacheable_prefix", "limit_too_low", "limit_too_high"]
+"""What kind of thing was found."""
+
+ForecastMethod = Literal["last_week", "week_mean", "holt_winters"]
+"""A method of foretelling."""
 
 Group = Literal[
     "agent",
@@ -410,6 +448,41 @@ class BatchCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """The calls of one hour or day; the hour that is repeated when clocks go back is two."""
+
+    calls: int
+    """Calls."""
+
+    cost_usd: decimal.Decimal
+    """The known cost."""
+
+    failed: int
+    """Calls that failed."""
+
+    input_tokens: int
+    """Input tokens of all kinds."""
+
+    output_tokens: int
+    """Output tokens of all kinds."""
+
+    truncated: int
+    """Calls whose answer was cut off."""
+
+    unpriced_calls: int
+    """Calls whose cost is unknown."""
+
+    day: datetime.date | None = None
+    """The day."""
+
+    hour: datetime.datetime | None = None
+    """The instant the hour starts at."""
+
+    utilization: float | None = None
+    """Output ÷ limits of the calls with both."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """A limit on what some calls may cost, or on how many tokens they may take, in each period."""
 
@@ -526,6 +599,27 @@ class Budgets:
 
     budgets: list[BudgetStatus]
     """By name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheUse:
+    """What caching did."""
+
+    read_tokens: int
+    """Input tokens that were read from a cache."""
+
+    saved_usd: decimal.Decimal
+    """What the calls with cached tokens would have cost more with all of them as fresh input, what writing cost
+    taken off: negative where caching did not pay. Exact, by the price of each call at its instant."""
+
+    unpriced_calls: int
+    """Calls with cached tokens that have no price, which the saving leaves out."""
+
+    write_tokens: int
+    """Input tokens that were written to a cache."""
+
+    hit_rate: float | None = None
+    """Tokens read from a cache ÷ input tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -647,6 +741,65 @@ class CallCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparedGroup:
+    """One group in both periods."""
+
+    calls_a: int
+    """Calls with a known cost before."""
+
+    calls_b: int
+    """And after."""
+
+    change_usd: decimal.Decimal
+    """The change."""
+
+    cost_a_usd: decimal.Decimal
+    """What they cost before."""
+
+    cost_b_usd: decimal.Decimal
+    """And after."""
+
+    reasons: Reasons
+    """Why."""
+
+    action: str | None = None
+    """What for."""
+
+    agent: str | None = None
+    """Who made the calls."""
+
+    model: str | None = None
+    """The model that was asked for."""
+
+    provider: str | None = None
+    """Who was asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two periods, and why the second cost more or less: the four reasons add up exactly to the difference, in each
+    group and in all."""
+
+    a: PeriodSums
+    """The one before."""
+
+    b: PeriodSums
+    """The one after."""
+
+    change_usd: decimal.Decimal
+    """The cost of `b` less that of `a`."""
+
+    groups: list[ComparedGroup]
+    """By agent, action, model and provider, the largest change first."""
+
+    prices_of: datetime.datetime
+    """The instant whose prices both are measured by, before prices come in as a reason."""
+
+    reasons: Reasons
+    """Why."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What a call cost."""
 
@@ -669,6 +822,20 @@ class Cost:
 
     near: list[str] | None = None
     """Names that are near, as `provider/model`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostBand:
+    """A cost to come, in millionths of a dollar, with the band that holds with 90 %."""
+
+    expected: decimal.Decimal
+    """The estimate."""
+
+    high: decimal.Decimal | None = None
+    """The upper edge."""
+
+    low: decimal.Decimal | None = None
+    """The lower edge; absent where too few errors are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -823,6 +990,517 @@ class Extraction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The sums of a group of calls, with their averages. What can't be said, such as an average of nothing, is
+    absent."""
+
+    calls: int
+    """Calls."""
+
+    calls_calling_tools: int
+    """Calls whose answer called tools."""
+
+    calls_offering_tools: int
+    """Calls that offered tools."""
+
+    cost_usd: decimal.Decimal
+    """The cost of the calls whose cost is known."""
+
+    duration_calls: int
+    """Calls with a known duration."""
+
+    duration_ms_sum: int
+    """The sum of the known durations."""
+
+    failed: int
+    """Calls that failed."""
+
+    limit_tokens: int
+    """The sum of their limits."""
+
+    limited_calls: int
+    """Calls with an output limit and known usage."""
+
+    limited_output_tokens: int
+    """The sum of their output tokens."""
+
+    partial: int
+    """Calls whose stream ended before its usage was complete."""
+
+    server_tool_calls: int
+    """Requests made by server-side tools."""
+
+    stated_calls: int
+    """Calls whose cost the provider stated."""
+
+    succeeded: int
+    """Calls that succeeded."""
+
+    time_to_first_token_calls: int
+    """Calls with a known time to the first token."""
+
+    time_to_first_token_ms_sum: int
+    """The sum of the known times to the first token."""
+
+    tool_definition_tokens: int
+    """Input tokens that tool definitions took."""
+
+    tool_result_tokens: int
+    """Input tokens that tool results took."""
+
+    tools_called: int
+    """Times that tools were called."""
+
+    tools_offered: int
+    """Tools offered, each once a call."""
+
+    total_tokens: int
+    """Input and output."""
+
+    truncated: int
+    """Calls whose answer was cut off."""
+
+    truncation_known: int
+    """Calls of which it is known whether their answer was cut off."""
+
+    unknown_usage_calls: int
+    """Calls whose usage is unknown; they are not in the tokens."""
+
+    unpriced_calls: int
+    """Calls whose cost is unknown; they are not in `cost_usd`."""
+
+    average_duration_ms: float | None = None
+    """The mean of the known durations; absent without any."""
+
+    average_time_to_first_token_ms: float | None = None
+    """The mean of the known times to the first token; absent without any."""
+
+    cache_read_audio_tokens: int | None = None
+    """Audio input read from a cache."""
+
+    cache_read_image_tokens: int | None = None
+    """Image input read from a cache."""
+
+    cache_read_tokens: int | None = None
+    """Input read from a cache."""
+
+    cache_read_video_tokens: int | None = None
+    """Video input read from a cache."""
+
+    cache_write_12h_tokens: int | None = None
+    """Input written to a cache for 12 hours."""
+
+    cache_write_1h_tokens: int | None = None
+    """Input written to a cache for an hour."""
+
+    cache_write_24h_tokens: int | None = None
+    """Input written to a cache for 24 hours."""
+
+    cache_write_30m_tokens: int | None = None
+    """Input written to a cache for 30 minutes."""
+
+    cache_write_5m_tokens: int | None = None
+    """Input written to a cache for 5 minutes."""
+
+    cache_write_tokens: int | None = None
+    """Input written to a cache whose time to live the provider didn't say."""
+
+    cost_per_call_usd: decimal.Decimal | None = None
+    """The mean cost of the calls whose cost is known, rounded to 1e-12 dollars."""
+
+    cost_per_success_usd: decimal.Decimal | None = None
+    """The cost of all calls, failed ones too, for each that succeeded; rounded to 1e-12 dollars."""
+
+    first_at: datetime.datetime | None = None
+    """The instant of the first call."""
+
+    input_audio_tokens: int | None = None
+    """Audio input that was read afresh."""
+
+    input_image_tokens: int | None = None
+    """Image input that was read afresh."""
+
+    input_tokens: int | None = None
+    """Input that was read afresh: text, and whatever the provider doesn't tell apart."""
+
+    input_video_tokens: int | None = None
+    """Video input that was read afresh."""
+
+    last_at: datetime.datetime | None = None
+    """The instant of the last call."""
+
+    output_audio_tokens: int | None = None
+    """Audio output."""
+
+    output_image_tokens: int | None = None
+    """Image output."""
+
+    output_tokens: int | None = None
+    """Output that the caller sees: text and tool calls, and whatever the provider doesn't tell apart."""
+
+    raw: Any | None = None
+    """The provider's own usage object, verbatim."""
+
+    reasoning_tokens: int | None = None
+    """Output that the model thought and the caller may not see."""
+
+    server_tool_requests: dict[str, int] | None = None
+    """Requests made by server-side tools, by the tool's name."""
+
+    success_rate: float | None = None
+    """Calls that succeeded ÷ calls."""
+
+    tokens_per_call: float | None = None
+    """The mean tokens of the calls whose usage is known."""
+
+    total_input_tokens: int | None = None
+    """The sum of all input kinds; checked when read."""
+
+    total_output_tokens: int | None = None
+    """The sum of all output kinds; checked when read."""
+
+    utilization: float | None = None
+    """Their output ÷ their limits; absent without any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was found."""
+
+    advice: str
+    """What to do about it."""
+
+    calls: int
+    """Calls that it is about."""
+
+    kind: FindingKind
+    """What kind of thing."""
+
+    title: str
+    """What it is, in a sentence."""
+
+    action: str | None = None
+    """What for."""
+
+    agent: str | None = None
+    """Whose calls."""
+
+    amount_usd: decimal.Decimal | None = None
+    """The money that is in it, in the range that was asked about; absent where it costs none or that is unknown."""
+
+    cache_writes: int | None = None
+    """How often the prefix would have been written, by how calls came in the last 7 days: at most once in 5 minutes."""
+
+    definition_tokens: int | None = None
+    """Input tokens that the tool's definitions took."""
+
+    known_prefix_tokens: int | None = None
+    """Tokens that they surely share: the definitions of tools that a call offers, in the mean."""
+
+    model: str | None = None
+    """The model that was asked for."""
+
+    prefix_tokens: int | None = None
+    """Tokens that the prompts may share: those of the smallest, rounded down by less than 1/16."""
+
+    suggested_max_tokens: int | None = None
+    """A limit that leaves a quarter above the longest answer."""
+
+    tool: str | None = None
+    """The tool."""
+
+    truncation_rate: float | None = None
+    """Answers that were cut off ÷ those of which it is known."""
+
+    utilization: float | None = None
+    """Output ÷ limits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What could be saved."""
+
+    findings: list[Finding]
+    """What was found, the most money first, then by calls."""
+
+    tool_combinations: list[ToolCombination]
+    """The tools that answers called together, the most expensive first; the first 20."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What the next days come to."""
+
+    agents: list[ForecastOf]
+    """By agent, the most expensive first."""
+
+    first_day: datetime.date
+    """The first day that is foretold: the day of asking."""
+
+    last_day: datetime.date
+    """The last."""
+
+    models: list[ForecastOf]
+    """By model."""
+
+    time_zone: str
+    """The zone of its days."""
+
+    total: ForecastOf
+    """All calls of the filter."""
+
+    used_up: UsedUp | None = None
+    """When the limit is used up; only where one was given and a cost can be foretold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastDay:
+    """One day to come."""
+
+    cost_usd: CostBand
+    """Its cost."""
+
+    day: datetime.date
+    """The day."""
+
+    tokens: TokenBand
+    """Its tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastOf:
+    """What one group of calls comes to. Without enough days nothing is foretold, and `basis` says so."""
+
+    basis: str
+    """What it is made of, in words."""
+
+    days_known: int
+    """Whole days with and between calls that were known."""
+
+    unpriced_calls: int
+    """Calls without a known cost in those days, which the cost leaves out."""
+
+    agent: str | None = None
+    """The agent."""
+
+    cost_method: ForecastMethod | None = None
+    """The method of the cost."""
+
+    cost_usd: CostBand | None = None
+    """The cost of all days."""
+
+    days: list[ForecastDay] | None = None
+    """Each day; of all calls only."""
+
+    model: str | None = None
+    """The model."""
+
+    tokens: TokenBand | None = None
+    """The tokens of all days."""
+
+    tokens_method: ForecastMethod | None = None
+    """The method of the tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupShare:
+    """A group of calls and its shares of all calls that are asked about. Shares are in tenths of a percent and add
+    up to 1,000 over all groups. A group of calls without an agent and so on has no such field."""
+
+    calls: int
+    """Calls."""
+
+    calls_calling_tools: int
+    """Calls whose answer called tools."""
+
+    calls_offering_tools: int
+    """Calls that offered tools."""
+
+    calls_per_mille: int
+    """The share of the calls."""
+
+    cost_per_mille: int
+    """The share of the known cost."""
+
+    cost_usd: decimal.Decimal
+    """The cost of the calls whose cost is known."""
+
+    duration_calls: int
+    """Calls with a known duration."""
+
+    duration_ms_sum: int
+    """The sum of the known durations."""
+
+    failed: int
+    """Calls that failed."""
+
+    limit_tokens: int
+    """The sum of their limits."""
+
+    limited_calls: int
+    """Calls with an output limit and known usage."""
+
+    limited_output_tokens: int
+    """The sum of their output tokens."""
+
+    partial: int
+    """Calls whose stream ended before its usage was complete."""
+
+    server_tool_calls: int
+    """Requests made by server-side tools."""
+
+    stated_calls: int
+    """Calls whose cost the provider stated."""
+
+    succeeded: int
+    """Calls that succeeded."""
+
+    time_to_first_token_calls: int
+    """Calls with a known time to the first token."""
+
+    time_to_first_token_ms_sum: int
+    """The sum of the known times to the first token."""
+
+    tokens_per_mille: int
+    """The share of the tokens."""
+
+    tool_definition_tokens: int
+    """Input tokens that tool definitions took."""
+
+    tool_result_tokens: int
+    """Input tokens that tool results took."""
+
+    tools_called: int
+    """Times that tools were called."""
+
+    tools_offered: int
+    """Tools offered, each once a call."""
+
+    total_tokens: int
+    """Input and output."""
+
+    truncated: int
+    """Calls whose answer was cut off."""
+
+    truncation_known: int
+    """Calls of which it is known whether their answer was cut off."""
+
+    unknown_usage_calls: int
+    """Calls whose usage is unknown; they are not in the tokens."""
+
+    unpriced_calls: int
+    """Calls whose cost is unknown; they are not in `cost_usd`."""
+
+    action: str | None = None
+    """What for."""
+
+    agent: str | None = None
+    """Who made the calls."""
+
+    average_duration_ms: float | None = None
+    """The mean of the known durations; absent without any."""
+
+    average_time_to_first_token_ms: float | None = None
+    """The mean of the known times to the first token; absent without any."""
+
+    cache_read_audio_tokens: int | None = None
+    """Audio input read from a cache."""
+
+    cache_read_image_tokens: int | None = None
+    """Image input read from a cache."""
+
+    cache_read_tokens: int | None = None
+    """Input read from a cache."""
+
+    cache_read_video_tokens: int | None = None
+    """Video input read from a cache."""
+
+    cache_write_12h_tokens: int | None = None
+    """Input written to a cache for 12 hours."""
+
+    cache_write_1h_tokens: int | None = None
+    """Input written to a cache for an hour."""
+
+    cache_write_24h_tokens: int | None = None
+    """Input written to a cache for 24 hours."""
+
+    cache_write_30m_tokens: int | None = None
+    """Input written to a cache for 30 minutes."""
+
+    cache_write_5m_tokens: int | None = None
+    """Input written to a cache for 5 minutes."""
+
+    cache_write_tokens: int | None = None
+    """Input written to a cache whose time to live the provider didn't say."""
+
+    cost_per_call_usd: decimal.Decimal | None = None
+    """The mean cost of the calls whose cost is known, rounded to 1e-12 dollars."""
+
+    cost_per_success_usd: decimal.Decimal | None = None
+    """The cost of all calls, failed ones too, for each that succeeded; rounded to 1e-12 dollars."""
+
+    first_at: datetime.datetime | None = None
+    """The instant of the first call."""
+
+    input_audio_tokens: int | None = None
+    """Audio input that was read afresh."""
+
+    input_image_tokens: int | None = None
+    """Image input that was read afresh."""
+
+    input_tokens: int | None = None
+    """Input that was read afresh: text, and whatever the provider doesn't tell apart."""
+
+    input_video_tokens: int | None = None
+    """Video input that was read afresh."""
+
+    last_at: datetime.datetime | None = None
+    """The instant of the last call."""
+
+    model: str | None = None
+    """The model that was asked for."""
+
+    models: list[str] | None = None
+    """All models of the group, where it isn't of one."""
+
+    output_audio_tokens: int | None = None
+    """Audio output."""
+
+    output_image_tokens: int | None = None
+    """Image output."""
+
+    output_tokens: int | None = None
+    """Output that the caller sees: text and tool calls, and whatever the provider doesn't tell apart."""
+
+    provider: str | None = None
+    """Who was asked."""
+
+    raw: Any | None = None
+    """The provider's own usage object, verbatim."""
+
+    reasoning_tokens: int | None = None
+    """Output that the model thought and the caller may not see."""
+
+    server_tool_requests: dict[str, int] | None = None
+    """Requests made by server-side tools, by the tool's name."""
+
+    success_rate: float | None = None
+    """Calls that succeeded ÷ calls."""
+
+    tokens_per_call: float | None = None
+    """The mean tokens of the calls whose usage is known."""
+
+    total_input_tokens: int | None = None
+    """The sum of all input kinds; checked when read."""
+
+    total_output_tokens: int | None = None
+    """The sum of all output kinds; checked when read."""
+
+    utilization: float | None = None
+    """Their output ÷ their limits; absent without any."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hold:
     """What was put aside for a call."""
 
@@ -868,6 +1546,32 @@ class Iteration:
 
     model: str | None = None
     """The model that ran it, where it isn't the response's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitUse:
+    """How near answers came to the `max_tokens` that were sent."""
+
+    calls: int
+    """Calls with a limit and known usage."""
+
+    near_limit_calls: int
+    """Calls above 90 % of their limit."""
+
+    steps: list[UtilizationStep]
+    """Calls by utilization, in ten steps of a tenth and one above the limit."""
+
+    truncated: int
+    """Calls whose answer was cut off."""
+
+    truncated_cost_usd: decimal.Decimal
+    """The known cost of the calls whose answer was cut off."""
+
+    truncation_rate: float | None = None
+    """Those ÷ the calls of which it is known."""
+
+    utilization: float | None = None
+    """Output ÷ limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1252,6 +1956,46 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Percentiles:
+    """Percentiles by nearest rank; absent without values."""
+
+    calls: int
+    """Calls with a known value."""
+
+    p50: int | None = None
+    """Half of the calls are not above it."""
+
+    p90: int | None = None
+    """Nine of ten are not above it."""
+
+    p99: int | None = None
+    """Ninety-nine of a hundred are not above it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodSums:
+    """What one period came to."""
+
+    calls: int
+    """Calls."""
+
+    cost_usd: decimal.Decimal
+    """The known cost."""
+
+    total_tokens: int
+    """Input and output."""
+
+    unpriced_calls: int
+    """Calls whose cost is unknown: they are left out of all costs and reasons."""
+
+    from_: datetime.datetime | None = None
+    """Its first instant."""
+
+    to: datetime.datetime | None = None
+    """The first instant after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriceAbove:
     """The rates above a context threshold, for people to look at."""
 
@@ -1460,6 +2204,24 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Projection:
+    """The known cost of a day, a week and 30 days at the pace observed: each only after a part of that time was
+    observed and with enough calls. `forecast` answers the same from the days' own rhythm."""
+
+    basis: str
+    """What it is made of, in words."""
+
+    day_usd: decimal.Decimal | None = None
+    """Of 24 hours, after 1 hour."""
+
+    month_usd: decimal.Decimal | None = None
+    """Of 30 days, after 3 days."""
+
+    week_usd: decimal.Decimal | None = None
+    """Of 7 days, after 1 day."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pruned:
     """What pruning did."""
 
@@ -1482,6 +2244,23 @@ class QueryResult:
 
     rows: list[list[Any]]
     """The rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reasons:
+    """Why the cost changed."""
+
+    mix_usd: decimal.Decimal
+    """More of the calls of one group and fewer of another, groups that are new or gone included."""
+
+    price_usd: decimal.Decimal
+    """Other prices for the same tokens."""
+
+    tokens_per_call_usd: decimal.Decimal
+    """More or fewer tokens a call, or other kinds of them, within a group."""
+
+    volume_usd: decimal.Decimal
+    """More or fewer calls, of the same mix as before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1809,6 +2588,35 @@ class Scope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series:
+    """Hours and days in a row up to the end of what is asked about."""
+
+    days: list[Bucket]
+    """The days of the range, the last 400 at most; without a range the last 30."""
+
+    hours: list[Bucket]
+    """The last 24 hours, or those of the range if it is shorter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How sizes are spread over calls. Values are kept in steps of 1/16: a percentile is within 1/32 (3.2 %) of a
+    value that was seen."""
+
+    duration_ms: Percentiles
+    """How long calls took."""
+
+    input_tokens: Percentiles
+    """Input tokens of a call."""
+
+    output_tokens: Percentiles
+    """Output tokens of a call."""
+
+    time_to_first_token_ms: Percentiles
+    """How long the first token took."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stats:
     """Figures about a ledger's file."""
 
@@ -1861,6 +2669,86 @@ class TextCount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenBand:
+    """Tokens to come with the band that holds with 90 %."""
+
+    expected: int
+    """The estimate."""
+
+    high: int | None = None
+    """The upper edge."""
+
+    low: int | None = None
+    """The lower edge; absent where too few errors are known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenShares:
+    """What the tokens are, in tenths of a percent that add up to 1,000."""
+
+    cache_read_per_mille: int
+    """Input that was read from a cache."""
+
+    cache_write_per_mille: int
+    """Input that was written to a cache."""
+
+    fresh_input_per_mille: int
+    """Input that was read afresh."""
+
+    output_per_mille: int
+    """Output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCombination:
+    """Tools that answers called together."""
+
+    calls: int
+    """Calls."""
+
+    cost_usd: decimal.Decimal
+    """Their known cost."""
+
+    tools: list[str]
+    """The tools, by name."""
+
+    cost_per_call_usd: decimal.Decimal | None = None
+    """The mean cost of those with a known cost, rounded to 1e-12 dollars."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolPart:
+    """What one tool did and took."""
+
+    called: int
+    """Times that it was called."""
+
+    called_per_mille: int
+    """Its share of the times that tools were called, in tenths of a percent; over all tools they add up to 1,000."""
+
+    calls: int
+    """Calls that offered, called or carried it."""
+
+    cost_usd: decimal.Decimal
+    """The known cost of the calls with it, whole: a call with two tools is in both."""
+
+    definition_tokens: int
+    """Input tokens that its definition took."""
+
+    offered: int
+    """Calls that offered it."""
+
+    result_tokens: int
+    """Input tokens that its results took."""
+
+    tokens_per_mille: int
+    """Its share of the tokens that tools took, in tenths of a percent."""
+
+    tool: str
+    """The tool."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolTokens:
     """The part of a call's input that one tool took."""
 
@@ -1872,6 +2760,38 @@ class ToolTokens:
 
     result_tokens: int | None = None
     """Tokens of its results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolUse:
+    """What tools took of all calls. Tool tokens are a part of the input, not beside it."""
+
+    calls_calling: int
+    """Calls whose answer called tools."""
+
+    calls_offering: int
+    """Calls that offered tools."""
+
+    definition_tokens: int
+    """Input tokens that definitions took."""
+
+    result_tokens: int
+    """Input tokens that results took."""
+
+    tools: list[ToolPart]
+    """Each tool, the most called first."""
+
+    calling_rate: float | None = None
+    """Calls whose answer called tools ÷ calls."""
+
+    offering_rate: float | None = None
+    """Calls that offered tools ÷ calls."""
+
+    overhead_of_input: float | None = None
+    """Definitions and results ÷ input tokens."""
+
+    overhead_of_tokens: float | None = None
+    """Definitions and results ÷ all tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1960,6 +2880,38 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsedUp:
+    """When a limit is used up: on `day`, with 90 % between `earliest` and `latest`. A day that is absent lies beyond
+    what was foretold, or has no band."""
+
+    limit_usd: decimal.Decimal
+    """The limit."""
+
+    day: datetime.date | None = None
+    """The day on which it is expected."""
+
+    earliest: datetime.date | None = None
+    """The first day on which it may be."""
+
+    latest: datetime.date | None = None
+    """The day by which it will be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtilizationStep:
+    """Calls whose utilization lies in one step."""
+
+    above_percent: int
+    """The step is above this, in percent; the first also holds 0."""
+
+    calls: int
+    """How many calls."""
+
+    up_to_percent: int | None = None
+    """Up to this, itself included; absent for the step above the limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """What a check of the whole ledger found."""
 
@@ -1996,6 +2948,60 @@ class Voided:
 
     voided: bool
     """Whether it was still there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf:
+    """What the same calls would have cost on another model: the same tokens of each kind, at that model's price at
+    the instant of each call, on its own tier and region. Another model would count the same text a little
+    differently and answer at another length; that is not in it."""
+
+    model: str
+    """The other model."""
+
+    parts: list[WhatIfPart]
+    """By agent, action and model, the largest difference first."""
+
+    total: WhatIfPart
+    """All calls together."""
+
+    provider: str | None = None
+    """Who would be asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIfPart:
+    """What a group of calls cost and would have cost."""
+
+    actual_unpriced_calls: int
+    """Calls whose cost is unknown."""
+
+    actual_usd: decimal.Decimal
+    """What they cost, as far as it is known."""
+
+    calls: int
+    """Calls."""
+
+    compared_calls: int
+    """How many calls those are."""
+
+    difference_usd: decimal.Decimal
+    """What they would have cost more, of the calls whose both costs are known."""
+
+    what_if_unpriced_calls: int
+    """Calls that the other model has no price for, such as those with unknown usage."""
+
+    what_if_usd: decimal.Decimal
+    """What they would have cost."""
+
+    action: str | None = None
+    """What for."""
+
+    agent: str | None = None
+    """Who made the calls."""
+
+    model: str | None = None
+    """The model that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,16 @@ pub(crate) enum Command {
     Import(Import),
     /// Sum up the ledger by any dimensions.
     Report(Report),
+    /// Tell everything about a range: totals, shares, tools, caching, limits, pace.
+    Overview(Overview),
+    /// Tell what could be saved, the most money first.
+    Findings(Selected),
+    /// Price the same calls on another model.
+    WhatIf(WhatIf),
+    /// Tell why one period cost more than another.
+    Compare(Compare),
+    /// Foretell the next days, and when a limit is used up.
+    Forecast(Forecast),
     /// List recorded calls, newest first.
     List(List),
     /// Ask the ledger in SQL, read-only.
@@ -189,6 +199,108 @@ pub(crate) struct Report {
     /// Write the page of `serve` for this range into one file that needs nothing else.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Overview {
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// The time zone of hours and days, such as Europe/Berlin.
+    #[arg(long, alias = "tz")]
+    pub(crate) time_zone: Option<String>,
+    /// The instant up to which time has passed [default: now].
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+}
+
+/// A range and a filter.
+#[derive(Debug, Args)]
+pub(crate) struct Selected {
+    #[command(flatten)]
+    pub(crate) range: Range,
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatIf {
+    /// The other model.
+    pub(crate) other: String,
+    /// Who would be asked [default: each call's own provider].
+    #[arg(long)]
+    pub(crate) at_provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) selected: Selected,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The period before, as FROM/TO, such as 2026-10-01T00:00:00Z/2026-11-01T00:00:00Z; either end may be empty.
+    pub(crate) before: String,
+    /// The period after.
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    /// How many days ahead.
+    #[arg(long, default_value_t = 14)]
+    pub(crate) days: u32,
+    /// Money that may be spent from today on: tell when it is used up.
+    #[arg(long, value_name = "USD")]
+    pub(crate) limit: Option<String>,
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// The time zone of days, such as Europe/Berlin.
+    #[arg(long, alias = "tz")]
+    pub(crate) time_zone: Option<String>,
+    /// The instant of asking [default: now].
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+}
+
+/// Which calls; each may be given several times.
+#[derive(Debug, Args)]
+pub(crate) struct Wanted {
+    /// Only calls of this agent.
+    #[arg(long)]
+    pub(crate) agent: Vec<String>,
+    /// Only calls for this action.
+    #[arg(long)]
+    pub(crate) action: Vec<String>,
+    /// Only calls that asked for this model.
+    #[arg(long)]
+    pub(crate) model: Vec<String>,
+    /// Only calls to this provider.
+    #[arg(long)]
+    pub(crate) provider: Vec<String>,
+    /// Only calls of this session.
+    #[arg(long)]
+    pub(crate) session: Vec<String>,
+    /// Only calls with this tag.
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    /// Only calls with this tool.
+    #[arg(long)]
+    pub(crate) tool: Vec<String>,
+}
+
+impl Wanted {
+    pub(crate) fn fields(&self) -> [(&'static str, &Vec<String>); 7] {
+        [
+            ("agent", &self.agent),
+            ("action", &self.action),
+            ("model", &self.model),
+            ("provider", &self.provider),
+            ("session", &self.session),
+            ("tag", &self.tag),
+            ("tool", &self.tool),
+        ]
+    }
 }
 
 /// A half-open range of time.

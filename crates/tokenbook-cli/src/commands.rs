@@ -82,7 +82,7 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     )
 }
 
-fn with_range(mut args: Value, range: &Range) -> Value {
+pub(crate) fn with_range(mut args: Value, range: &Range) -> Value {
     for (name, value) in [("from", &range.from), ("to", &range.to)] {
         if let Some(value) = value {
             args[name] = json!(value);

@@ -10,6 +10,7 @@ mod budget;
 mod commands;
 mod failure;
 mod import;
+mod insight;
 mod metadata;
 mod ops;
 mod page;
@@ -48,6 +49,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Record(record) => commands::record(arguments, record),
         Command::Import(from) => import::run(arguments, from),
         Command::Report(report) => commands::report(arguments, report),
+        Command::Overview(overview) => insight::overview(arguments, overview),
+        Command::Findings(selected) => insight::findings(arguments, selected),
+        Command::WhatIf(what_if) => insight::what_if(arguments, what_if),
+        Command::Compare(compare) => insight::compare(arguments, compare),
+        Command::Forecast(forecast) => insight::forecast(arguments, forecast),
         Command::List(list) => commands::list(arguments, list),
         Command::Query(query) => commands::query(arguments, query),
         Command::Export(to) => commands::export(arguments, to),

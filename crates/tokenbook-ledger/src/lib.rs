@@ -8,15 +8,19 @@ mod csv;
 mod digest;
 mod filter;
 mod hash;
+mod insight;
 mod ledger;
 mod list;
 mod live;
+mod money;
 mod prune;
 mod query;
 mod record;
 mod report;
+mod spread;
 mod store;
 mod sums;
+mod survey;
 mod transfer;
 mod verify;
 
@@ -28,6 +32,13 @@ pub use budget::{
     Budget, BudgetState, BudgetStatus, BudgetWarning, Extension, Hold, Mode, Period, ReserveQuery, Scope,
 };
 pub use filter::Filter;
+pub use insight::{
+    Band, Bucket, CacheUse, CompareQuery, ComparedGroup, ComparedPeriod, Comparison, CostBand, Figures, Finding,
+    FindingKind, Findings, FindingsQuery, Forecast, ForecastDay, ForecastMethod, ForecastOf, ForecastQuery, GroupShare,
+    LimitUse, Overview, OverviewQuery, Pace, Percentiles, PeriodSums, Prediction, Projection, Reasons, Series, Sizes,
+    TokenBand, TokenShares, ToolCombination, ToolPart, ToolUse, UsedUp, UtilizationStep, WhatIf, WhatIfPart,
+    WhatIfQuery, predict,
+};
 pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status};
 pub use list::{ListQuery, MAX_PAGE, Page};
 pub use live::LiveCall;

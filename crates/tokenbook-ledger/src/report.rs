@@ -1,7 +1,7 @@
 //! Where tokens and money went: sums by any grouping, exact, from rollups wherever they reach.
 
 pub(crate) mod gather;
-mod rows;
+pub(crate) mod rows;
 
 use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Date, Error, Result, Timestamp, Usage, Usd};

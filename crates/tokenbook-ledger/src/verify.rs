@@ -7,6 +7,7 @@ use tokenbook::Result;
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::digest::{CHAIN_START, Digest, chain, digest};
 use crate::ledger::Ledger;
+use crate::spread::Spread;
 use crate::store::fold::{Deltas, Kind};
 use crate::store::names::Names;
 use crate::store::packed::digest_of;
@@ -241,26 +242,17 @@ fn check_rollups(
     calendar: &mut Calendar,
     found: &mut Verification,
 ) -> Result<()> {
-    let mut expected = sums.into_sorted();
+    let (mut expected, mut expected_spreads) = sums.into_sorted();
     let pruned_day = calendar.day_of(head.pruned_before);
     let pruned_month = Calendar::first_day(Unit::Month, pruned_day);
     let (mut hours, mut days, mut months) = (Sums::default(), Sums::default(), Sums::default());
     let mut statement = db.prepare("SELECT kind, bucket, facet, combo, sums FROM roll").map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     while let Some(row) = rows.next().map_err(sqlite)? {
-        let kind = match row.get(0).map_err(sqlite)? {
-            0_i64 => Kind::Hour,
-            1 => Kind::Day,
-            2 => Kind::Session,
-            3 => Kind::Tag,
-            4 => Kind::Tool,
-            5 => Kind::Month,
-            6 => Kind::TagMonth,
-            7 => Kind::ToolMonth,
-            other => {
-                found.add(ProblemKind::Damaged, format!("a rollup is of the unknown kind {other}"));
-                continue;
-            }
+        let number: i64 = row.get(0).map_err(sqlite)?;
+        let Some(kind) = Kind::from_number(number) else {
+            found.add(ProblemKind::Damaged, format!("a rollup is of the unknown kind {number}"));
+            continue;
         };
         let at = crate::store::fold::Key {
             kind,
@@ -269,6 +261,23 @@ fn check_rollups(
             combo: row.get(3).map_err(sqlite)?,
         };
         found.rollups += 1;
+        let frozen = match kind {
+            Kind::Hour => at.bucket * MS_PER_HOUR < head.pruned_before,
+            _ if kind.is_of_months() => head.pruned_before > 0 && at.bucket <= pruned_month,
+            _ => at.bucket < pruned_day,
+        };
+        if kind.holds_spreads() {
+            let mut stored = Spread::default();
+            let bytes = row.get_ref(4).map_err(sqlite)?.as_blob();
+            let readable = bytes.is_ok_and(|bytes| stored.add_written(bytes).is_ok());
+            let expected = expected_spreads.remove(&at);
+            if !readable {
+                found.add(ProblemKind::WrongSum, format!("{at:?} can't be read"));
+            } else if !frozen && expected.as_ref() != Some(&stored) {
+                found.add(ProblemKind::WrongSum, format!("{at:?} isn't the spread of its calls"));
+            }
+            continue;
+        }
         let mut stored = Sums::default();
         let readable = row.get_ref(4).map_err(sqlite)?.as_blob().is_ok_and(|bytes| stored.add_written(bytes).is_ok());
         let expected = expected.remove(&at);
@@ -283,16 +292,11 @@ fn check_rollups(
             Kind::Month => months.add(&stored),
             _ => {}
         }
-        let frozen = match kind {
-            Kind::Hour => at.bucket * MS_PER_HOUR < head.pruned_before,
-            Kind::Month | Kind::TagMonth | Kind::ToolMonth => head.pruned_before > 0 && at.bucket <= pruned_month,
-            _ => at.bucket < pruned_day,
-        };
         if !frozen && expected.as_ref() != Some(&stored) {
             found.add(ProblemKind::WrongSum, format!("{at:?} isn't the sum of its calls"));
         }
     }
-    for (at, _) in expected {
+    for at in expected.into_keys().chain(expected_spreads.into_keys()) {
         found.add(ProblemKind::WrongSum, format!("{at:?} is missing"));
     }
     if hours != days || days != months {

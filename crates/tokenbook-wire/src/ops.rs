@@ -8,6 +8,8 @@ mod budget;
 mod count;
 pub(crate) mod extract;
 #[cfg(feature = "ledger")]
+mod insight;
+#[cfg(feature = "ledger")]
 mod ledger;
 pub(crate) mod price;
 #[cfg(feature = "ledger")]
@@ -112,6 +114,11 @@ pub const OPS: &[Op] = ops! {
     ledger "get" ledger::get, "gives a recorded call";
     ledger "list" ledger::list, "lists recorded calls, newest first";
     ledger "report" ledger::report, "sums up calls by any dimensions";
+    ledger "overview" insight::overview, "tells everything that a dashboard shows of a range";
+    ledger "findings" insight::findings, "tells what could be saved, the most money first";
+    ledger "what_if" insight::what_if, "prices the same calls on another model";
+    ledger "compare" insight::compare, "tells why one period cost more than another";
+    ledger "forecast" insight::forecast, "foretells the next days with bands that hold";
     ledger "query" ledger::query, "asks the ledger in SQL, read-only";
     ledger "verify" ledger::verify, "checks that nothing was lost or changed";
     ledger "prune" ledger::prune, "drops old calls and keeps their sums";
@@ -165,6 +172,11 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<tokenbook_ledger::Stats>(generator);
     define::<tokenbook_ledger::Page>(generator);
     define::<tokenbook_ledger::Report>(generator);
+    define::<tokenbook_ledger::Overview>(generator);
+    define::<tokenbook_ledger::Findings>(generator);
+    define::<tokenbook_ledger::WhatIf>(generator);
+    define::<tokenbook_ledger::Comparison>(generator);
+    define::<tokenbook_ledger::Forecast>(generator);
     define::<tokenbook_ledger::QueryResult>(generator);
     define::<tokenbook_ledger::Verification>(generator);
     define::<tokenbook_ledger::Pruned>(generator);

@@ -66,7 +66,7 @@ impl Question {
 
 /// A piece of the range and where its sums come from; bounds are half open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
+pub(crate) enum Piece {
     Months(i64, i64),
     Days(i64, i64),
     Hours(i64, i64),
@@ -167,18 +167,18 @@ pub(crate) fn gather(
     Ok(Gathered { cells, total, overlapping })
 }
 
-fn start_of_all(days: &mut Calendar) -> i64 {
+pub(crate) fn start_of_all(days: &mut Calendar) -> i64 {
     let day = days.day_of(Timestamp::MIN.ms());
     days.day_start(day)
 }
 
-fn end_of_all(days: &mut Calendar) -> i64 {
+pub(crate) fn end_of_all(days: &mut Calendar) -> i64 {
     let day = days.day_of(Timestamp::MAX.ms());
     days.day_start(day + 1)
 }
 
 /// The hours that hold all calls; at least one hour wide.
-fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
+pub(crate) fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
     let edge = |sql: &str, value: i64| -> Result<Option<i64>> {
         db.prepare_cached(sql).and_then(|mut found| found.query_row([value], |row| row.get(0))).map_err(sqlite)
     };
@@ -195,14 +195,14 @@ fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
 }
 
 /// Which sums answer a question.
-struct Fit {
-    months: bool,
-    days: bool,
-    hours: bool,
+pub(crate) struct Fit {
+    pub(crate) months: bool,
+    pub(crate) days: bool,
+    pub(crate) hours: bool,
 }
 
 /// Cuts a range into whole months, whole days and hours at their sides, and the calls that are left at the edges.
-fn pieces(days: &mut Calendar, from: i64, to: i64, fit: &Fit) -> Vec<Piece> {
+pub(crate) fn pieces(days: &mut Calendar, from: i64, to: i64, fit: &Fit) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if fit.days {
         let mut first = days.day_of(from);
@@ -312,10 +312,10 @@ impl Gathering<'_> {
 
     fn take_rollup(&mut self, kind: Kind, from: i64, to: i64, bounds: (i64, i64)) -> Result<()> {
         let facets = match kind {
-            Kind::Hour | Kind::Day | Kind::Month => None,
             Kind::Session => self.wanted.session.clone(),
             Kind::Tag | Kind::TagMonth => self.wanted.tag.clone(),
             Kind::Tool | Kind::ToolMonth => self.wanted.tool.clone(),
+            _ => None,
         };
         let db = self.db;
         let Some(facets) = facets else {
@@ -422,7 +422,7 @@ impl Gathering<'_> {
 }
 
 #[cold]
-fn cuts_pruned(before: i64) -> Error {
+pub(crate) fn cuts_pruned(before: i64) -> Error {
     let before = Timestamp::from_ms(before).map_or_else(|_| String::new(), |at| at.to_string());
     Error::invalid(format!(
         "calls before {before} were pruned: for that time, ask for whole days or hours, and not across sessions, tags and tools at once"

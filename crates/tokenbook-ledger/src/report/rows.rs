@@ -165,26 +165,34 @@ fn sort(rows: &mut [Row], order: Order) {
     }
 }
 
+/// A sum as a count.
+pub(crate) fn count(value: u128) -> Result<Count> {
+    u64::try_from(value).ok().and_then(|value| Count::new(value).ok()).ok_or_else(|| {
+        Error::new(
+            ErrorCode::InvalidArgument,
+            format!("a sum of {value} is above {}; ask for a shorter range", Count::MAX),
+        )
+    })
+}
+
+/// The tokens of sums, by kind.
+pub(crate) fn usage_of(sums: &Sums) -> Result<Usage> {
+    let mut usage = Usage::new();
+    for (index, kind) in KINDS.into_iter().enumerate() {
+        usage.set(kind, count(sums.kind(index))?);
+    }
+    usage.total_input_tokens().and(usage.total_output_tokens())?;
+    Ok(usage)
+}
+
 /// Sums as they are shown.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::InvalidArgument`] when one is too large to be held exactly in every language.
 pub(crate) fn measures(sums: &Sums) -> Result<Measures> {
-    let count = |value: u128| {
-        u64::try_from(value).ok().and_then(|value| Count::new(value).ok()).ok_or_else(|| {
-            Error::new(
-                ErrorCode::InvalidArgument,
-                format!("a sum of {value} is above {}; ask for a shorter range", Count::MAX),
-            )
-        })
-    };
     let sum = |sum: Sum| count(sums.get(sum));
-    let mut usage = Usage::new();
-    for (index, kind) in KINDS.into_iter().enumerate() {
-        usage.set(kind, count(sums.kind(index))?);
-    }
-    usage.total_input_tokens().and(usage.total_output_tokens())?;
+    let usage = usage_of(sums)?;
     let (calls, failed) = (sum(Sum::Calls)?, sum(Sum::Failed)?);
     let cost = i128::try_from(sums.get(Sum::Cost)).map_err(|_| Error::invalid("the cost is too large"))?;
     Ok(Measures {
@@ -220,6 +228,6 @@ pub(crate) fn measures(sums: &Sums) -> Result<Measures> {
 }
 
 #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a ratio, of sums that are exact beside it")]
-fn ratio(part: u128, whole: u128) -> Option<f64> {
+pub(crate) fn ratio(part: u128, whole: u128) -> Option<f64> {
     (whole != 0).then(|| part as f64 / whole as f64)
 }

@@ -7,6 +7,7 @@ use tokenbook::Result;
 
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::hash::FastMap;
+use crate::spread::{Sizes, Spread, codes};
 use crate::store::row::Facts;
 use crate::store::sqlite;
 use crate::sums::{Share, Sums};
@@ -30,6 +31,18 @@ pub(crate) enum Kind {
     TagMonth = 6,
     /// By tool and month.
     ToolMonth = 7,
+    /// How the sizes of every call are spread, by day.
+    Spread = 8,
+    /// The same by month.
+    SpreadMonth = 9,
+    /// By what the price depends on and day.
+    Class = 10,
+    /// The same by month.
+    ClassMonth = 11,
+    /// By the list of tools that were called and day; calls without any are in none.
+    Called = 12,
+    /// The same by month.
+    CalledMonth = 13,
 }
 
 impl Kind {
@@ -39,8 +52,45 @@ impl Kind {
             Self::Day => Some(Self::Month),
             Self::Tag => Some(Self::TagMonth),
             Self::Tool => Some(Self::ToolMonth),
+            Self::Spread => Some(Self::SpreadMonth),
+            Self::Class => Some(Self::ClassMonth),
+            Self::Called => Some(Self::CalledMonth),
             _ => None,
         }
+    }
+
+    /// The kind with this number of the file format.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        const ALL: [Kind; 14] = [
+            Kind::Hour,
+            Kind::Day,
+            Kind::Session,
+            Kind::Tag,
+            Kind::Tool,
+            Kind::Month,
+            Kind::TagMonth,
+            Kind::ToolMonth,
+            Kind::Spread,
+            Kind::SpreadMonth,
+            Kind::Class,
+            Kind::ClassMonth,
+            Kind::Called,
+            Kind::CalledMonth,
+        ];
+        usize::try_from(number).ok().and_then(|number| ALL.get(number).copied())
+    }
+
+    /// Whether its buckets are months.
+    pub(crate) const fn is_of_months(self) -> bool {
+        matches!(
+            self,
+            Self::Month | Self::TagMonth | Self::ToolMonth | Self::SpreadMonth | Self::ClassMonth | Self::CalledMonth
+        )
+    }
+
+    /// Whether its rows hold spreads instead of sums.
+    pub(crate) const fn holds_spreads(self) -> bool {
+        matches!(self, Self::Spread | Self::SpreadMonth)
     }
 }
 
@@ -57,6 +107,8 @@ pub(crate) struct Key {
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     sums: FastMap<Key, Sums>,
+    /// The calls' sizes by day and combo, not yet made into histograms.
+    sizes: FastMap<(i64, i64), Vec<(i64, Sizes)>>,
     share: Share,
     tool_share: Share,
 }
@@ -64,6 +116,7 @@ pub(crate) struct Deltas {
 impl Deltas {
     pub(crate) fn clear(&mut self) {
         self.sums.clear();
+        self.sizes.clear();
     }
 
     /// Adds one call to every rollup that it belongs to.
@@ -80,6 +133,10 @@ impl Deltas {
         add(Kind::Hour, 0, &share);
         add(Kind::Day, 0, &share);
         add(Kind::Session, facts.session, &share);
+        add(Kind::Class, facts.class, &share);
+        if facts.called != 0 {
+            add(Kind::Called, facts.called, &share);
+        }
         if facts.tags.is_empty() {
             add(Kind::Tag, 0, &share);
         }
@@ -97,12 +154,30 @@ impl Deltas {
             self.tool_share = one;
         }
         self.share = share;
+        self.sizes.entry((day, combo)).or_default().push((facts.at, facts.sizes));
     }
 
-    /// The sums in order, for comparing.
-    pub(crate) fn into_sorted(mut self) -> BTreeMap<Key, Sums> {
+    /// Makes the sizes into histograms by day and by month.
+    fn take_spreads(&mut self) -> BTreeMap<Key, Spread> {
+        let mut spreads: BTreeMap<Key, Spread> = BTreeMap::new();
+        let all: Vec<_> = self.sizes.drain().collect();
+        for ((day, combo), calls) in all {
+            let mut spread = Spread::default();
+            for (at, sizes) in calls {
+                spread.add_call(at, codes(&sizes));
+            }
+            let month = Key { kind: Kind::SpreadMonth, bucket: Calendar::first_day(Unit::Month, day), facet: 0, combo };
+            spreads.entry(month).or_default().add(&spread);
+            spreads.insert(Key { kind: Kind::Spread, bucket: day, ..month }, spread);
+        }
+        spreads
+    }
+
+    /// The sums and spreads in order, for comparing.
+    pub(crate) fn into_sorted(mut self) -> (BTreeMap<Key, Sums>, BTreeMap<Key, Spread>) {
         self.add_months();
-        self.sums.into_iter().collect()
+        let spreads = self.take_spreads();
+        (self.sums.into_iter().collect(), spreads)
     }
 
     /// Adds days up to months: once for each sum, not once for each call.
@@ -146,6 +221,21 @@ impl Deltas {
                 None => {}
             }
             sums.write(&mut bytes);
+            write.execute((kind as i64, bucket, facet, combo, &bytes[..])).map_err(sqlite)?;
+        }
+        for (Key { kind, bucket, facet, combo }, mut spread) in self.take_spreads() {
+            let found = read
+                .query_row((kind as i64, bucket, facet, combo), |row| {
+                    Ok(row.get_ref(0)?.as_blob().map(|bytes| spread.add_written(bytes)))
+                })
+                .optional()
+                .map_err(sqlite)?;
+            match found {
+                Some(Ok(added)) => added?,
+                Some(Err(_)) => return Err(crate::store::corrupt("a rollup can't be read")),
+                None => {}
+            }
+            spread.write(&mut bytes);
             write.execute((kind as i64, bucket, facet, combo, &bytes[..])).map_err(sqlite)?;
         }
         Ok(())

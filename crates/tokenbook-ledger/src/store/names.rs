@@ -21,12 +21,81 @@ pub(crate) struct Combo {
     pub(crate) failed: bool,
 }
 
+/// What the price of a call depends on beside its combo and its instant, and whether its answer was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) struct Class {
+    pub(crate) answered_model: i64,
+    pub(crate) service_tier: i64,
+    pub(crate) region: i64,
+    /// 0 unknown, 1 no, 2 yes.
+    pub(crate) batch: i64,
+    /// Between which of [`Class::EDGES`] the call's input lies.
+    pub(crate) input_size: i64,
+    /// 0 unpriced, 1 priced, 2 stated.
+    pub(crate) cost: i64,
+    pub(crate) known_usage: bool,
+    pub(crate) server_tools: bool,
+    pub(crate) truncated: bool,
+}
+
+impl Class {
+    /// The context thresholds of the catalog's prices: calls between the same two are priced alike. The numbers are those
+    /// of the file format; a price with another threshold is computed call by call.
+    const EDGES: [u64; 9] = [32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288];
+
+    pub(crate) fn size_of(input_tokens: u64) -> i64 {
+        Self::EDGES.iter().map(|edge| i64::from(input_tokens > *edge)).sum()
+    }
+
+    /// The smallest and the largest input of the calls in the class.
+    pub(crate) fn input_range(&self) -> (u64, u64) {
+        let size = usize::try_from(self.input_size).unwrap_or_default();
+        let below = size.checked_sub(1).and_then(|below| Self::EDGES.get(below));
+        (below.map_or(0, |edge| edge + 1), Self::EDGES.get(size).copied().unwrap_or(u64::MAX))
+    }
+
+    fn flags(&self) -> i64 {
+        self.batch
+            | self.cost << 2
+            | i64::from(self.known_usage) << 4
+            | i64::from(self.server_tools) << 5
+            | i64::from(self.truncated) << 6
+            | self.input_size << 7
+    }
+
+    fn new(answered_model: i64, service_tier: i64, region: i64, flags: i64) -> Self {
+        Self {
+            answered_model,
+            service_tier,
+            region,
+            batch: flags & 3,
+            cost: flags >> 2 & 3,
+            known_usage: flags >> 4 & 1 != 0,
+            server_tools: flags >> 5 & 1 != 0,
+            truncated: flags >> 6 & 1 != 0,
+            input_size: flags >> 7,
+        }
+    }
+
+    fn find(&self, db: &Connection) -> Result<Option<i64>> {
+        db.prepare_cached(
+            "SELECT id FROM class WHERE answered_model = ?1 AND service_tier = ?2 AND region = ?3 AND flags = ?4",
+        )
+        .and_then(|mut statement| {
+            let values = (self.answered_model, self.service_tier, self.region, self.flags());
+            statement.query_row(values, |row| row.get(0)).optional()
+        })
+        .map_err(sqlite)
+    }
+}
+
 /// Gives names their numbers; the writer's, inside its transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     names: FastMap<Box<str>, i64>,
     lists: FastMap<Box<str>, i64>,
     combos: FastMap<Combo, i64>,
+    classes: FastMap<Class, i64>,
     key: String,
 }
 
@@ -107,6 +176,30 @@ impl Interner {
     }
 }
 
+impl Interner {
+    pub(crate) fn class(&mut self, db: &Connection, class: Class) -> Result<i64> {
+        if let Some(id) = self.classes.get(&class) {
+            return Ok(*id);
+        }
+        let id = match class.find(db)? {
+            Some(id) => id,
+            None => db
+                .prepare_cached(
+                    "INSERT INTO class (answered_model, service_tier, region, flags) VALUES (?1, ?2, ?3, ?4)",
+                )
+                .and_then(|mut statement| {
+                    statement.insert((class.answered_model, class.service_tier, class.region, class.flags()))
+                })
+                .map_err(sqlite)?,
+        };
+        if self.classes.len() >= MAX_CACHED {
+            self.classes.clear();
+        }
+        self.classes.insert(class, id);
+        Ok(id)
+    }
+}
+
 fn number(db: &Connection, find: &str, add: &str, text: &str) -> Result<i64> {
     let found: Option<i64> = db
         .prepare_cached(find)
@@ -124,6 +217,8 @@ pub(crate) struct Names {
     texts: FastMap<i64, Arc<str>>,
     lists: FastMap<i64, Arc<[i64]>>,
     combos: FastMap<i64, Combo>,
+    classes: FastMap<i64, Class>,
+    class_numbers: FastMap<Class, i64>,
 }
 
 impl Names {
@@ -200,5 +295,36 @@ impl Names {
         let combo = found.ok_or_else(|| corrupt("a combo is missing"))?;
         self.combos.insert(id, combo);
         Ok(combo)
+    }
+
+    /// The class behind a number.
+    pub(crate) fn class(&mut self, db: &Connection, id: i64) -> Result<Class> {
+        if let Some(class) = self.classes.get(&id) {
+            return Ok(*class);
+        }
+        let found = db
+            .prepare_cached("SELECT answered_model, service_tier, region, flags FROM class WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id], |row| Ok(Class::new(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+                    .optional()
+            })
+            .map_err(sqlite)?;
+        let class = found.ok_or_else(|| corrupt("a class of prices is missing"))?;
+        self.classes.insert(id, class);
+        Ok(class)
+    }
+
+    /// The number of the class of a call that was recorded.
+    pub(crate) fn class_number(&mut self, db: &Connection, class: Class) -> Result<i64> {
+        if let Some(id) = self.class_numbers.get(&class) {
+            return Ok(*id);
+        }
+        let id = class.find(db)?.ok_or_else(|| corrupt("a class of prices is missing"))?;
+        if self.class_numbers.len() >= MAX_CACHED {
+            self.class_numbers.clear();
+        }
+        self.class_numbers.insert(class, id);
+        Ok(id)
     }
 }

@@ -9,7 +9,8 @@ use tokenbook::{Count, Result, Timestamp, TokenKind, Usage, Usd};
 
 use crate::digest::{Digest, canonical_json, content_id, digest};
 use crate::record::{Call, CallCost, Outcome, ToolTokens};
-use crate::store::names::{Combo, Interner, Names};
+use crate::spread::Sizes;
+use crate::store::names::{Class, Combo, Interner, Names};
 use crate::store::packed::{Packed, ToolColumn, field, pack};
 use crate::store::{corrupt, sqlite};
 use crate::sums::{COLUMN_KINDS, KINDS, Share, Sum};
@@ -105,8 +106,14 @@ pub(crate) struct Facts {
     pub(crate) session: i64,
     pub(crate) tags: Vec<i64>,
     pub(crate) tools: Vec<ToolFacts>,
+    /// The list of tools that it called, 0 for none.
+    pub(crate) called: i64,
+    /// What its price depends on beside its combo and its day.
+    pub(crate) class: i64,
     /// All but what tools did.
     pub(crate) share: Share,
+    /// The sizes whose spread is kept.
+    pub(crate) sizes: Sizes,
 }
 
 /// What one tool did in a call.
@@ -176,6 +183,51 @@ struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
+    /// What the call's price depends on, given the names that do.
+    fn class(&self, answered_model: i64, service_tier: i64, region: i64) -> Class {
+        let server_tools =
+            self.rare.is_some_and(|rare| rare.server_tool_requests.values().any(|count| !count.is_zero()));
+        Class {
+            answered_model,
+            service_tier,
+            region,
+            batch: self.flags >> BATCH_SHIFT & 3,
+            input_size: Class::size_of(self.sides().0),
+            cost: self.flags >> COST_SHIFT & 3,
+            known_usage: self.flags & USAGE_KNOWN != 0,
+            server_tools,
+            truncated: self.flags >> TRUNCATED_SHIFT & 3 == 2,
+        }
+    }
+
+    /// All input and all output.
+    fn sides(&self) -> (u64, u64) {
+        let (mut input, mut output) = (0_u64, 0_u64);
+        for (index, kind) in KINDS.iter().enumerate() {
+            let count = match self.columns.get(index) {
+                Some(count) => u64::try_from(*count).unwrap_or_default(),
+                None => self.rare.and_then(|rare| rare.tokens.get(kind.name())).map_or(0, |count| count.get()),
+            };
+            let side = if kind.side() == tokenbook::Side::Output { &mut output } else { &mut input };
+            *side = side.saturating_add(count);
+        }
+        (input, output)
+    }
+
+    fn sizes(&self, sizes: &mut Sizes) {
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
+        *sizes = Sizes {
+            duration_ms: self.duration_ms.map(unsigned),
+            first_token_ms: self.first_token_ms.map(unsigned),
+            ..Sizes::default()
+        };
+        if self.flags & USAGE_KNOWN != 0 {
+            let (input, output) = self.sides();
+            (sizes.input_tokens, sizes.output_tokens) = (Some(input), Some(output));
+            sizes.limit = self.max_tokens.filter(|limit| *limit > 0).map(unsigned);
+        }
+    }
+
     fn share(&self, share: &mut Share) {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         share.add(Sum::Calls, 1);
@@ -310,7 +362,7 @@ impl<'db> Inserter<'db> {
         let (max_tokens, duration_ms, first_token_ms) =
             (call.max_tokens.map(signed), call.duration_ms.map(signed), call.time_to_first_token_ms.map(signed));
         let rare = (!prepared.rest.as_deref().unwrap_or_default().is_empty()).then(|| Rest::of(call));
-        Numbers {
+        let numbers = Numbers {
             failed: combo.failed,
             flags,
             cost,
@@ -319,8 +371,9 @@ impl<'db> Inserter<'db> {
             max_tokens,
             duration_ms,
             first_token_ms,
-        }
-        .share(&mut facts.share);
+        };
+        numbers.share(&mut facts.share);
+        numbers.sizes(&mut facts.sizes);
 
         let mut packed = [0; field::COUNT];
         let mut put = |field: usize, value: i64| packed[field] = value.unsigned_abs();
@@ -351,6 +404,10 @@ impl<'db> Inserter<'db> {
         for (field, column) in (field::TOKENS..).zip(columns) {
             put(field, column);
         }
+        let [answered_model, service_tier, region] =
+            [field::ANSWERED_MODEL, field::SERVICE_TIER, field::REGION].map(|field| packed[field].cast_signed());
+        facts.called = called;
+        facts.class = interner.class(db, numbers.class(answered_model, service_tier, region))?;
         let rest = prepared.rest.as_deref().unwrap_or_default();
         pack(&mut scratch.data, &prepared.digest, &packed, &scratch.tools, rest);
         let bound = statement
@@ -385,7 +442,7 @@ pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &m
         facts.set_tools(&offered, &called, &packed.tools);
     }
     let rest = packed.rest()?;
-    Numbers {
+    let numbers = Numbers {
         failed: names.combo(db, combo)?.failed,
         flags: packed.number(field::FLAGS),
         cost: row.get(3).map_err(sqlite)?,
@@ -394,9 +451,44 @@ pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &m
         max_tokens: packed.optional(field::MAX_TOKENS),
         duration_ms: packed.optional(field::DURATION_MS),
         first_token_ms: packed.optional(field::FIRST_TOKEN_MS),
-    }
-    .share(&mut facts.share);
+    };
+    numbers.share(&mut facts.share);
+    numbers.sizes(&mut facts.sizes);
+    facts.called = packed.number(field::CALLED);
+    let [answered_model, service_tier, region] =
+        [field::ANSWERED_MODEL, field::SERVICE_TIER, field::REGION].map(|field| packed.number(field));
+    facts.class = names.class_number(db, numbers.class(answered_model, service_tier, region))?;
     Ok(())
+}
+
+/// What was used, and at which instant, of a call whose price is asked for anew.
+pub(crate) struct Used {
+    pub(crate) at: i64,
+    pub(crate) usage: Usage,
+}
+
+/// Reads what a call used from the columns that [`facts`] reads.
+pub(crate) fn used(row: &Row<'_>) -> Result<Used> {
+    let packed = Packed::of(row)?;
+    let rest = packed.rest()?.unwrap_or_default();
+    Ok(Used { at: row.get(0).map_err(sqlite)?, usage: usage(&packed, rest.tokens, rest.server_tool_requests)? })
+}
+
+/// The usage that a row holds.
+fn usage(
+    packed: &Packed<'_>,
+    rare: BTreeMap<String, Count>,
+    server_tool_requests: BTreeMap<String, Count>,
+) -> Result<Usage> {
+    let mut usage = Usage::new();
+    usage.server_tool_requests = server_tool_requests;
+    for (tokens, kind) in packed.tokens().into_iter().zip(&KINDS[..COLUMN_KINDS]) {
+        usage.set(*kind, count(tokens)?);
+    }
+    for (name, tokens) in rare {
+        usage.set(TokenKind::from_name(&name).ok_or_else(|| corrupt("unknown kind of tokens"))?, tokens);
+    }
+    Ok(usage)
 }
 
 /// The columns that [`call`] reads, in its order: those of [`facts`], the number and the id.
@@ -419,19 +511,8 @@ pub(crate) fn call(db: &Connection, names: &mut Names, row: &Row<'_>) -> Result<
     let flags = packed.number(field::FLAGS);
     let rest = packed.rest()?.unwrap_or_default();
     let counted = |field: usize| packed.optional(field).map(count).transpose();
-    let usage = if flags & USAGE_KNOWN == 0 {
-        None
-    } else {
-        let mut usage = Usage::new();
-        usage.server_tool_requests = rest.server_tool_requests;
-        for (tokens, kind) in packed.tokens().into_iter().zip(&KINDS[..COLUMN_KINDS]) {
-            usage.set(*kind, count(tokens)?);
-        }
-        for (name, tokens) in &rest.tokens {
-            usage.set(TokenKind::from_name(name).ok_or_else(|| corrupt("unknown kind of tokens"))?, *tokens);
-        }
-        Some(usage)
-    };
+    let usage =
+        if flags & USAGE_KNOWN == 0 { None } else { Some(usage(&packed, rest.tokens, rest.server_tool_requests)?) };
     let note = names.name(db, packed.number(field::NOTE))?;
     let cost: Option<i64> = row.get(3).map_err(sqlite)?;
     let amount = || cost.map(|pico| Usd::from_pico(pico.into())).ok_or_else(|| corrupt("an amount is missing"));

@@ -17,7 +17,7 @@ pub(crate) const VERSION: i64 = 4;
 const OLDEST: i64 = 4;
 
 /// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
-const TABLES: [&str; 3] = [CALLS, BUDGETS, ALERTS];
+const TABLES: [&str; 4] = [CALLS, BUDGETS, ALERTS, CLASSES];
 
 /// "tknb": tells a ledger from any other database.
 const APPLICATION_ID: i64 = 0x746b_6e62;
@@ -244,6 +244,15 @@ CREATE TABLE alert_silence (
 CREATE TABLE tool_hour (
   tool INTEGER NOT NULL, hour INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (tool, hour)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// A `class` is what the price of a call depends on beside its combo and its instant, and whether it was cut off.
+const CLASSES: &str = "
+CREATE TABLE class (
+  id INTEGER PRIMARY KEY,
+  answered_model INTEGER NOT NULL, service_tier INTEGER NOT NULL, region INTEGER NOT NULL, flags INTEGER NOT NULL,
+  UNIQUE (answered_model, service_tier, region, flags)
+) STRICT;
 ";
 
 #[cfg(test)]

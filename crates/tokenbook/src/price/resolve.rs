@@ -1,5 +1,7 @@
 //! From a question (model, provider, instant, tier, region) to the one price row that answers it.
 
+mod many;
+
 use std::borrow::Cow;
 
 use serde::Serialize;

@@ -1,0 +1,270 @@
+//! How the sizes of a group of calls are spread: histograms that add up, and the compact form of them on disk.
+
+use std::collections::BTreeMap;
+
+use tokenbook::{Error, ErrorCode, Result};
+
+/// The sizes of one call whose spread is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) first_token_ms: Option<u64>,
+    pub(crate) input_tokens: Option<u64>,
+    pub(crate) output_tokens: Option<u64>,
+    /// The output limit that was sent.
+    pub(crate) limit: Option<u64>,
+}
+
+/// What is measured. The numbers are those of the file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    DurationMs = 0,
+    FirstTokenMs = 1,
+    InputTokens = 2,
+    OutputTokens = 3,
+    /// Output ÷ limit in eleven steps: (0, 10 %], … (90 %, 100 %], above.
+    Utilization = 4,
+}
+
+const BITS: u32 = 10;
+/// The finest steps of a histogram: sixteen to each doubling.
+const STEPS: u64 = 16;
+/// The steps of the utilization; the last is above the limit.
+pub(crate) const UTILIZATION_STEPS: usize = 11;
+
+/// The place of a value: values below 16 have one of their own, the others share one with those within 1/16.
+#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 1,024 places")]
+fn place(value: u64) -> u16 {
+    if value < STEPS {
+        return value as u16;
+    }
+    let octave = value.ilog2() - 4;
+    (STEPS as u16) * (octave as u16 + 1) + ((value >> octave) & (STEPS - 1)) as u16
+}
+
+/// The smallest and the largest value of a place.
+fn values(place: u16) -> (u64, u64) {
+    let place = u64::from(place);
+    if place < STEPS {
+        return (place, place);
+    }
+    let octave = place / STEPS - 1;
+    let first = (STEPS + place % STEPS) << octave;
+    (first, first + (1 << octave) - 1)
+}
+
+/// The step of the utilization that a call lies in.
+#[expect(clippy::cast_possible_truncation, reason = "there are eleven steps")]
+fn step(output: u64, limit: u64) -> u16 {
+    let tenths = (u128::from(output) * 10).div_ceil(u128::from(limit.max(1)));
+    tenths.clamp(1, UTILIZATION_STEPS as u128) as u16 - 1
+}
+
+/// One call's sizes as places in histograms.
+pub(crate) fn codes(sizes: &Sizes) -> impl Iterator<Item = u16> {
+    let code = |measure: Measure, place: u16| (measure as u16) << BITS | place;
+    let used = sizes.output_tokens.zip(sizes.limit).map(|(output, limit)| step(output, limit));
+    [
+        sizes.duration_ms.map(|value| code(Measure::DurationMs, place(value))),
+        sizes.first_token_ms.map(|value| code(Measure::FirstTokenMs, place(value))),
+        sizes.input_tokens.map(|value| code(Measure::InputTokens, place(value))),
+        sizes.output_tokens.map(|value| code(Measure::OutputTokens, place(value))),
+        used.map(|step| code(Measure::Utilization, step)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The histograms of a group of calls, with its first and last instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Spread {
+    /// Of the first and the last call, in milliseconds; none without a call.
+    pub(crate) instants: Option<(i64, i64)>,
+    counts: BTreeMap<u16, u64>,
+}
+
+impl Spread {
+    pub(crate) fn add_call(&mut self, at: i64, codes: impl Iterator<Item = u16>) {
+        self.add_instants(at, at);
+        for code in codes {
+            *self.counts.entry(code).or_default() += 1;
+        }
+    }
+
+    fn add_instants(&mut self, first: i64, last: i64) {
+        let (known_first, known_last) = self.instants.unwrap_or((first, last));
+        self.instants = Some((known_first.min(first), known_last.max(last)));
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        if let Some((first, last)) = other.instants {
+            self.add_instants(first, last);
+        }
+        for (code, count) in &other.counts {
+            *self.counts.entry(*code).or_default() += count;
+        }
+    }
+
+    /// How many calls lie in each place of a measure, smallest first, with the place's smallest and largest value.
+    fn of(&self, measure: Measure) -> impl Iterator<Item = (u64, u64, u64)> {
+        let first = (measure as u16) << BITS;
+        self.counts.range(first..first + (1 << BITS)).map(move |(code, count)| {
+            let (low, high) = values(code - first);
+            (low, high, *count)
+        })
+    }
+
+    pub(crate) fn count(&self, measure: Measure) -> u64 {
+        self.of(measure).map(|(.., count)| count).sum()
+    }
+
+    /// The smallest value, rounded down by less than 1/16.
+    pub(crate) fn smallest(&self, measure: Measure) -> Option<u64> {
+        self.of(measure).next().map(|(low, ..)| low)
+    }
+
+    /// The value that `per_mille` of a thousand values are not above: within 1/32 of a value that was seen (nearest rank,
+    /// the middle of its place).
+    pub(crate) fn quantile(&self, measure: Measure, per_mille: u64) -> Option<u64> {
+        let count = self.count(measure);
+        let rank = (u128::from(count) * u128::from(per_mille)).div_ceil(1_000).max(1);
+        let mut seen = 0;
+        self.of(measure).find_map(|(low, high, count)| {
+            seen += u128::from(count);
+            (seen >= rank).then_some(low + (high - low) / 2)
+        })
+    }
+
+    /// The calls in each of the eleven steps of the utilization.
+    pub(crate) fn utilization(&self) -> [u64; UTILIZATION_STEPS] {
+        let mut steps = [0; UTILIZATION_STEPS];
+        let first = (Measure::Utilization as u16) << BITS;
+        for (at, step) in (first..).zip(&mut steps) {
+            *step = self.counts.get(&at).copied().unwrap_or_default();
+        }
+        steps
+    }
+
+    /// The compact form: the instants, then each place's distance from the last and its count.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        to.clear();
+        let Some((first, last)) = self.instants else { return };
+        write(first.unsigned_abs(), to);
+        write(last.abs_diff(first), to);
+        let mut before = 0;
+        for (code, count) in &self.counts {
+            write((code - before).into(), to);
+            write(*count, to);
+            before = *code;
+        }
+    }
+
+    /// Adds histograms in compact form.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CorruptData`] when `bytes` is no such form.
+    pub(crate) fn add_written(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let first = i64::try_from(read(&mut bytes)?).map_err(|_| corrupt())?;
+        let length = i64::try_from(read(&mut bytes)?).map_err(|_| corrupt())?;
+        self.add_instants(first, first.checked_add(length).ok_or_else(corrupt)?);
+        let mut code = 0_u16;
+        while !bytes.is_empty() {
+            let distance = u16::try_from(read(&mut bytes)?).map_err(|_| corrupt())?;
+            code = code.checked_add(distance).ok_or_else(corrupt)?;
+            let count = self.counts.entry(code).or_default();
+            *count = count.checked_add(read(&mut bytes)?).ok_or_else(corrupt)?;
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn corrupt() -> Error {
+    Error::new(ErrorCode::CorruptData, "a rollup of sizes can't be read")
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+fn write(mut value: u64, to: &mut Vec<u8>) {
+    while value >= 0x80 {
+        to.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
+}
+
+fn read(bytes: &mut &[u8]) -> Result<u64> {
+    let mut value = 0_u64;
+    for (at, &byte) in bytes.iter().take(9).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            *bytes = &bytes[at + 1..];
+            return Ok(value);
+        }
+    }
+    Err(corrupt())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spread(values: &[u64]) -> Spread {
+        let mut spread = Spread::default();
+        for value in values {
+            spread.add_call(7, codes(&Sizes { duration_ms: Some(*value), ..Sizes::default() }));
+        }
+        spread
+    }
+
+    #[test]
+    fn utilization_steps_hold_their_upper_edge() {
+        let steps = [(0, 0), (1, 0), (10, 0), (11, 1), (90, 8), (91, 9), (100, 9), (101, 10), (5_000, 10)];
+        for (output, expected) in steps {
+            assert_eq!(step(output, 100), expected, "{output}");
+        }
+    }
+
+    #[test]
+    fn quantiles_of_small_values_are_exact() {
+        let all = spread(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let of = |per_mille| all.quantile(Measure::DurationMs, per_mille);
+        assert_eq!((of(500), of(900), of(990), of(0)), (Some(5), Some(9), Some(10), Some(1)));
+        assert_eq!(spread(&[]).quantile(Measure::DurationMs, 500), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_lies_in_its_place(value in prop_oneof![0..100_u64, 0..1_u64 << 53]) {
+            let (low, high) = values(place(value));
+            prop_assert!(low <= value && value <= high && place(low) == place(high) && place(high) < 1 << BITS);
+            prop_assert!((high - low) * 16 <= low);
+        }
+
+        #[test]
+        fn quantiles_are_within_a_thirty_second(mut sizes in prop::collection::vec(0..1_u64 << 40, 1..200), per_mille in 1..1_000_u64) {
+            let found = spread(&sizes).quantile(Measure::DurationMs, per_mille).expect("there are values");
+            sizes.sort_unstable();
+            let rank = (sizes.len() as u64 * per_mille).div_ceil(1_000).max(1);
+            let exact = sizes[usize::try_from(rank).expect("small") - 1];
+            prop_assert!(found.abs_diff(exact) * 32 <= exact, "{found} for {exact}");
+        }
+
+        #[test]
+        fn writing_and_reading_are_inverse(sizes in prop::collection::vec(any::<u32>().prop_map(u64::from), 1..50)) {
+            let all = spread(&sizes);
+            let mut bytes = Vec::new();
+            all.write(&mut bytes);
+            let mut back = Spread::default();
+            back.add_written(&bytes).expect("our own form");
+            prop_assert_eq!(back, all);
+        }
+
+        #[test]
+        fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Spread::default().add_written(&bytes);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Gathers what the named questions are about in one pass: sums, spreads, classes of prices, tools.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use tokenbook::Result;
+
+use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
+use crate::filter::{Filter, Wanted};
+use crate::report::gather::{Fit, Piece, bounds, cuts_pruned, end_of_all, pieces, start_of_all};
+use crate::spread::{Spread, codes};
+use crate::store::fold::Kind;
+use crate::store::names::{Combo, Names};
+use crate::store::row::{FACT_COLUMNS, Facts, Used, facts, used};
+use crate::store::writer::HeadRow;
+use crate::store::{corrupt, sqlite};
+use crate::sums::{Share, Sum, Sums};
+
+/// Calls of a range that the rollups hold.
+const FOLDED: &str = "at >= ?1 AND at < ?2 AND +seq <= ?3";
+/// Calls of a range that no rollup has yet; the plus keeps SQLite off the index of instants.
+const TAIL: &str = "+at >= ?1 AND +at < ?2 AND seq > ?3";
+
+/// What is to be gathered.
+#[expect(clippy::struct_excessive_bools, reason = "switches that don't depend on each other")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wants {
+    pub(crate) sums: bool,
+    pub(crate) tools: bool,
+    pub(crate) classes: bool,
+    pub(crate) spreads: bool,
+    pub(crate) called: bool,
+}
+
+/// A span of time whose sums were kept together; half open, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Span {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// Whether it is of the calls that no rollup has yet, and of them alone.
+    pub(crate) tail: bool,
+}
+
+/// Calls that are priced alike within a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClassKey {
+    pub(crate) span: Span,
+    pub(crate) combo: i64,
+    pub(crate) class: i64,
+}
+
+/// What came together.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) sums: BTreeMap<i64, Sums>,
+    /// By tool and combo; tool 0 for calls without any.
+    pub(crate) tools: BTreeMap<(i64, i64), Sums>,
+    pub(crate) classes: BTreeMap<ClassKey, Sums>,
+    pub(crate) spreads: BTreeMap<i64, Spread>,
+    /// By list of called tools and combo.
+    pub(crate) called: BTreeMap<(i64, i64), Sums>,
+    /// What the combos are that were wanted.
+    pub(crate) combos: BTreeMap<i64, Combo>,
+}
+
+/// A range and a filter on one reading of the ledger.
+pub(crate) struct Survey<'a> {
+    db: &'a Connection,
+    names: &'a mut Names,
+    head: HeadRow,
+    days: &'a mut Calendar,
+    wanted: Wanted,
+    bounds: (i64, i64),
+    from: i64,
+    to: i64,
+    combos: BTreeMap<i64, Option<Combo>>,
+}
+
+impl<'a> Survey<'a> {
+    pub(crate) fn new(
+        db: &'a Connection,
+        names: &'a mut Names,
+        head: HeadRow,
+        days: &'a mut Calendar,
+        filter: &Filter,
+        (from, to): (Option<i64>, Option<i64>),
+    ) -> Result<Self> {
+        let bounds = bounds(db, head)?;
+        // A range that reaches beyond all calls has no edge there that calls would have to be read for.
+        let from = from.filter(|from| *from > bounds.0).unwrap_or_else(|| start_of_all(days));
+        let to = to.filter(|to| *to < bounds.1).unwrap_or_else(|| end_of_all(days));
+        let wanted = Wanted::find(db, filter)?;
+        Ok(Self { db, names, head, days, wanted, bounds, from, to, combos: BTreeMap::new() })
+    }
+
+    /// Names and the connection, for telling what the numbers mean.
+    pub(crate) fn names(&mut self) -> (&'a Connection, &mut Names) {
+        (self.db, self.names)
+    }
+
+    /// Gathers from the coarsest sums there are. With a filter by session, tag or tool, and at the edges of the range that
+    /// cut through a day, it reads calls.
+    pub(crate) fn gather(&mut self, wants: Wants) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        if self.from >= self.to {
+            return Ok(gathered);
+        }
+        let (from, to) = (self.from, self.to);
+        if let Some(days) = self.days_of_facets()? {
+            for (first, last) in days {
+                let (start, end) = (self.days.day_start(first), self.days.day_start(last));
+                self.take_calls(start.max(from), end.min(to), wants, &mut gathered)?;
+            }
+        } else {
+            for piece in pieces(self.days, from, to, &Fit { days: true, hours: false, months: true }) {
+                match piece {
+                    Piece::Months(first, last) => self.take_rollups(true, first, last, wants, &mut gathered)?,
+                    Piece::Days(first, last) => self.take_rollups(false, first, last, wants, &mut gathered)?,
+                    Piece::Hours(..) => {}
+                    Piece::Calls(from, to) => self.take_calls(from, to, wants, &mut gathered)?,
+                }
+            }
+        }
+        self.visit(TAIL, from, to, |survey, combo, facts, _| survey.add(combo, facts, true, wants, &mut gathered))?;
+        gathered.combos = self.combos.iter().filter_map(|(id, combo)| Some((*id, (*combo)?))).collect();
+        Ok(gathered)
+    }
+
+    /// The classes of one span again, by its days.
+    pub(crate) fn classes_by_day(&mut self, span: Span) -> Result<BTreeMap<ClassKey, Sums>> {
+        let (first, last) = (self.days.day_of(span.from), self.days.day_of(span.to - 1) + 1);
+        let mut gathered = Gathered::default();
+        let wants = Wants { classes: true, ..Wants::default() };
+        self.take_rollups(false, first, last, wants, &mut gathered)?;
+        Ok(gathered.classes)
+    }
+
+    /// Goes through the calls of a span: combo, class, what was used.
+    pub(crate) fn used_in(&mut self, span: Span, mut visit: impl FnMut(i64, i64, Used) -> Result<()>) -> Result<()> {
+        if !span.tail && span.from < self.head.pruned_before {
+            return Err(cuts_pruned(self.head.pruned_before));
+        }
+        let which = if span.tail { TAIL } else { FOLDED };
+        let (from, to) = (span.from.max(self.from), span.to.min(self.to));
+        self.visit(which, from, to, |_, combo, facts, row| visit(combo, facts.class, used(row)?))
+    }
+
+    /// How many calls each combo made in each hour from `first` on, hours counted from 1970.
+    pub(crate) fn calls_by_hour(&mut self, first: i64) -> Result<BTreeMap<(i64, i64), u128>> {
+        let sql = "SELECT bucket, combo, sums FROM roll WHERE kind = ?1 AND bucket >= ?2";
+        let mut statement = self.db.prepare_cached(sql).map_err(sqlite)?;
+        let mut rows = statement.query((Kind::Hour as i64, first)).map_err(sqlite)?;
+        let mut calls: BTreeMap<(i64, i64), u128> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let (hour, combo): (i64, i64) = (row.get(0).map_err(sqlite)?, row.get(1).map_err(sqlite)?);
+            if !self.combo(combo)? {
+                continue;
+            }
+            let mut sums = Sums::default();
+            sums.add_written(row.get_ref(2).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?)?;
+            calls.insert((hour, combo), sums.get(Sum::Calls));
+        }
+        drop(rows);
+        let (from, to) = (first * MS_PER_HOUR, self.to);
+        self.visit(TAIL, from, to, |_, combo, facts, _| {
+            *calls.entry((facts.at.div_euclid(MS_PER_HOUR), combo)).or_default() += 1;
+            Ok(())
+        })?;
+        Ok(calls)
+    }
+
+    /// Whether a span is of several days.
+    pub(crate) fn has_days(&mut self, span: Span) -> bool {
+        !span.tail && self.days.day_of(span.from) < self.days.day_of(span.to - 1)
+    }
+
+    /// For a filter by session, tag or tool: the runs of days that have such calls.
+    fn days_of_facets(&mut self) -> Result<Option<Vec<(i64, i64)>>> {
+        let (kind, facets) = match (&self.wanted.session, &self.wanted.tag, &self.wanted.tool) {
+            (Some(facets), ..) => (Kind::Session, facets),
+            (_, Some(facets), _) => (Kind::Tag, facets),
+            (.., Some(facets)) => (Kind::Tool, facets),
+            _ => return Ok(None),
+        };
+        let sql = "SELECT 1 FROM roll WHERE kind = ?1 AND bucket = ?2 AND facet = ?3";
+        let mut statement = self.db.prepare_cached(sql).map_err(sqlite)?;
+        let first = self.days.day_of(self.from.max(self.bounds.0));
+        let last = self.days.day_of(self.to.min(self.bounds.1));
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for day in first..=last {
+            for facet in facets {
+                if statement.exists((kind as i64, day, facet)).map_err(sqlite)? {
+                    match runs.last_mut() {
+                        Some(run) if run.1 == day => run.1 = day + 1,
+                        _ => runs.push((day, day + 1)),
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(Some(runs))
+    }
+
+    /// A combo, if it is wanted.
+    fn combo(&mut self, id: i64) -> Result<bool> {
+        if let Some(known) = self.combos.get(&id) {
+            return Ok(known.is_some());
+        }
+        let combo = self.names.combo(self.db, id)?;
+        let wanted = self.wanted.has_combo(&combo);
+        self.combos.insert(id, wanted.then_some(combo));
+        Ok(wanted)
+    }
+
+    fn take_rollups(&mut self, months: bool, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+        let kinds = [
+            (wants.sums, Kind::Day),
+            (wants.tools, Kind::Tool),
+            (wants.classes, Kind::Class),
+            (wants.spreads, Kind::Spread),
+            (wants.called, Kind::Called),
+        ];
+        let sql = "SELECT bucket, facet, combo, sums FROM roll WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3";
+        let mut statement = self.db.prepare_cached(sql).map_err(sqlite)?;
+        for (_, kind) in kinds.into_iter().filter(|(wanted, _)| *wanted) {
+            let stored = if months { kind.by_month().expect("kept by month too") } else { kind };
+            let mut rows = statement.query((stored as i64, from, to)).map_err(sqlite)?;
+            let mut spans: Option<(i64, Span)> = None;
+            while let Some(row) = rows.next().map_err(sqlite)? {
+                let combo: i64 = row.get(2).map_err(sqlite)?;
+                if !self.combo(combo)? {
+                    continue;
+                }
+                let facet: i64 = row.get(1).map_err(sqlite)?;
+                let bytes = row.get_ref(3).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
+                match kind {
+                    Kind::Day => into.sums.entry(combo).or_default().add_written(bytes)?,
+                    Kind::Tool => into.tools.entry((facet, combo)).or_default().add_written(bytes)?,
+                    Kind::Spread => into.spreads.entry(combo).or_default().add_written(bytes)?,
+                    Kind::Called => into.called.entry((facet, combo)).or_default().add_written(bytes)?,
+                    _ => {
+                        let bucket: i64 = row.get(0).map_err(sqlite)?;
+                        let span = match spans {
+                            Some((known, span)) if known == bucket => span,
+                            _ => {
+                                let next = if months { self.days.next(Unit::Month, bucket) } else { bucket + 1 };
+                                let (from, to) = (self.days.day_start(bucket), self.days.day_start(next));
+                                Span { from, to, tail: false }
+                            }
+                        };
+                        spans = Some((bucket, span));
+                        into.classes.entry(ClassKey { span, combo, class: facet }).or_default().add_written(bytes)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_calls(&mut self, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+        if from >= to || to <= self.bounds.0 || from >= self.bounds.1 {
+            return Ok(());
+        }
+        if from.max(self.bounds.0) < to.min(self.head.pruned_before) {
+            return Err(cuts_pruned(self.head.pruned_before));
+        }
+        self.visit(FOLDED, from, to, |survey, combo, facts, _| survey.add(combo, facts, false, wants, into))
+    }
+
+    fn visit(
+        &mut self,
+        which: &str,
+        from: i64,
+        to: i64,
+        mut each: impl FnMut(&mut Self, i64, &Facts, &rusqlite::Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let db = self.db;
+        let mut statement =
+            db.prepare_cached(&format!("SELECT {FACT_COLUMNS} FROM call WHERE {which}")).map_err(sqlite)?;
+        let mut rows = statement.query((from, to, self.head.folded)).map_err(sqlite)?;
+        let mut seen = Facts::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let combo: i64 = row.get(1).map_err(sqlite)?;
+            if !self.combo(combo)? {
+                continue;
+            }
+            facts(db, self.names, row, &mut seen)?;
+            if self.wanted.has_facets(&seen) {
+                each(self, combo, &seen, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape that visiting calls has")]
+    fn add(&mut self, combo: i64, facts: &Facts, tail: bool, wants: Wants, into: &mut Gathered) -> Result<()> {
+        let mut share = facts.share.clone();
+        Facts::add_tools(&facts.tools, &mut share);
+        if wants.sums {
+            into.sums.entry(combo).or_default().add_share(&share);
+        }
+        if wants.classes {
+            let hour = facts.at.div_euclid(MS_PER_HOUR) * MS_PER_HOUR;
+            let span = Span { from: hour, to: hour + MS_PER_HOUR, tail };
+            into.classes.entry(ClassKey { span, combo, class: facts.class }).or_default().add_share(&share);
+        }
+        if wants.spreads {
+            into.spreads.entry(combo).or_default().add_call(facts.at, codes(&facts.sizes));
+        }
+        if wants.called && facts.called != 0 {
+            into.called.entry((facts.called, combo)).or_default().add_share(&share);
+        }
+        if wants.tools {
+            if facts.tools.is_empty() {
+                into.tools.entry((0, combo)).or_default().add_share(&share);
+            }
+            for tool in facts.tools.iter().filter(|tool| self.wanted.has_tool(tool)) {
+                let mut one: Share = facts.share.clone();
+                Facts::add_tools(std::slice::from_ref(tool), &mut one);
+                into.tools.entry((tool.tool, combo)).or_default().add_share(&one);
+            }
+        }
+        Ok(())
+    }
+}
