@@ -1928,6 +1928,89 @@ class Operation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Overview:
+    """Everything that a dashboard shows of a range. Shares are in tenths of a percent and add up to 1,000; rates are
+    from 0 to 1; what can't be said is absent."""
+
+    actions: list[GroupShare]
+    """By action."""
+
+    agents: list[GroupShare]
+    """By agent, the most expensive first; so are the other groups."""
+
+    cache: CacheUse
+    """What caching did."""
+
+    endpoints: list[GroupShare]
+    """By agent and action."""
+
+    limits: LimitUse
+    """How near answers came to their limits."""
+
+    models: list[GroupShare]
+    """By model."""
+
+    pace: Pace
+    """How fast calls came."""
+
+    projection: Projection
+    """What the pace comes to, if it stays."""
+
+    providers: list[GroupShare]
+    """By provider."""
+
+    series: Series
+    """Hours and days in a row."""
+
+    sizes: Sizes
+    """How long calls took and how large they were."""
+
+    time_zone: str
+    """The zone of its hours and days."""
+
+    token_shares: TokenShares
+    """How the tokens are made up."""
+
+    tool_use: ToolUse
+    """What tools took."""
+
+    total: Figures
+    """All calls of the range and filter."""
+
+    from_: datetime.datetime | None = None
+    """From when on; absent when from the first call on."""
+
+    to: datetime.datetime | None = None
+    """Until when; absent when there is no end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast calls came, over the time that was observed: from `from`, or the first call, to `to` or now."""
+
+    minimum_ms: int
+    """Below this, no rate is told."""
+
+    observed_ms: int
+    """How long that is."""
+
+    calls_per_minute: float | None = None
+    """Calls a minute."""
+
+    cost_per_hour_usd: decimal.Decimal | None = None
+    """The known cost of an hour, rounded to 1e-12 dollars."""
+
+    from_: datetime.datetime | None = None
+    """The start of the time observed."""
+
+    to: datetime.datetime | None = None
+    """Its end."""
+
+    tokens_per_minute: float | None = None
+    """Tokens a minute."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """Some calls, newest first."""
 
