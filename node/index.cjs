@@ -305,6 +305,14 @@ class Ledger {
     return this.#call('stats', {});
   }
 
+  countRequest(args) {
+    return this.#call('count_request_calibrated', args);
+  }
+
+  calibrations() {
+    return this.#call('calibrations', {});
+  }
+
   budgetSet(budget) {
     return this.#call('budget_set', budget);
   }

@@ -39,6 +39,8 @@ import type {
   RecordedBatch,
   Report,
   RequestCount,
+  CalibratedCount,
+  Calibrations,
   Stats,
   TextCount,
   Usage,
@@ -355,6 +357,10 @@ export declare class Ledger {
   import(path: string, args?: { format?: 'jsonl' | 'csv' }): Promise<ImportedFile>;
   /** Gives figures about the ledger's file. */
   stats(): Promise<Stats>;
+  /** Counts a request before it is made, corrected by what past calls of its model were billed. */
+  countRequest(args: { api: Api; body: Body; model?: string }): Promise<CalibratedCount>;
+  /** Tells what estimates are corrected by, for each model with estimated past calls. */
+  calibrations(): Promise<Calibrations>;
   /** Sets a budget, or changes the one of that name, and tells how it stands. What was spent before counts. */
   budgetSet(budget: BudgetInput): Promise<BudgetStatus>;
   /**

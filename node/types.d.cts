@@ -254,6 +254,50 @@ export interface CacheUse {
   hit_rate?: number;
 }
 
+/** The input tokens of a request, corrected by what past calls of its model were billed. */
+export interface CalibratedCount {
+  /** The correction, and what it was learned from. */
+  calibration: Calibration;
+  /** The tokens as counted, without the correction. */
+  estimated_tokens: number;
+  /** How the count was made. */
+  exactness: Exactness;
+  /** What belongs to no part: what the provider writes around them. */
+  framing_tokens: number;
+  /** The upper end of the band. */
+  high: number;
+  /** The tokens of the whole request: the parts and the framing. */
+  input_tokens: number;
+  /** The lower end of the band. */
+  low: number;
+  /** The model that was counted for. */
+  model: string;
+  /** The parts, in the order of the prompt: tool definitions, then messages. */
+  parts: Array<Part>;
+  /** Why it isn't exact. */
+  reason?: string;
+}
+
+/** A correction of a model's estimates: a factor and an addend, learned from past calls. */
+export interface Calibration {
+  /** The tokens added after the factor. */
+  addend: number;
+  /** The mean relative error of the corrected estimates, in millionths. */
+  error_after_millionths: number;
+  /** The mean relative error of the estimates as they were, in millionths. */
+  error_before_millionths: number;
+  /** The factor, in millionths: 1,000,000 leaves estimates as they are. */
+  factor_millionths: number;
+  /** The number of past calls it was learned from. */
+  samples: number;
+}
+
+/** What estimates are corrected by. */
+export interface Calibrations {
+  /** One for each model with estimated past calls, by name. */
+  calibrations: Array<ModelCalibration>;
+}
+
 /** One API request with its one response: the unit of the ledger. */
 export interface Call {
   /** When the call was made. */
@@ -1170,6 +1214,14 @@ export interface Model {
   names?: Array<string>;
   /** The provider's page with the price. */
   page?: string;
+}
+
+/** What the estimates of a model are corrected by. */
+export interface ModelCalibration {
+  /** The correction, and what it was learned from. */
+  calibration: Calibration;
+  /** The model, as requests named it. */
+  model: string;
 }
 
 /** A model at a provider. */

@@ -278,6 +278,15 @@ class Ledger:
         """Gives figures about the ledger's file."""
         return decode(types.Stats, self._call("stats", {}))
 
+    def count_request(self, api: str, body: Body, *, model: str | None = None) -> types.CalibratedCount:
+        """Counts a request before it is made, corrected by what past calls of its model were billed."""
+        args = {"api": api, "body": _body(body), "model": model}
+        return decode(types.CalibratedCount, self._call("count_request_calibrated", args))
+
+    def calibrations(self) -> Sequence[types.ModelCalibration]:
+        """Tells what estimates are corrected by, for each model with estimated past calls."""
+        return decode(types.Calibrations, self._call("calibrations", {})).calibrations
+
     def budget_set(
         self,
         name: str,

@@ -28,6 +28,9 @@ __all__ = [
     "BudgetWarning",
     "Budgets",
     "CacheUse",
+    "CalibratedCount",
+    "Calibration",
+    "Calibrations",
     "Call",
     "CallCost",
     "Change",
@@ -69,6 +72,7 @@ __all__ = [
     "Metered",
     "Mode",
     "Model",
+    "ModelCalibration",
     "ModelName",
     "Operation",
     "Outcome",
@@ -620,6 +624,69 @@ class CacheUse:
 
     hit_rate: float | None = None
     """Tokens read from a cache ÷ input tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibratedCount:
+    """The input tokens of a request, corrected by what past calls of its model were billed."""
+
+    calibration: Calibration
+    """The correction, and what it was learned from."""
+
+    estimated_tokens: int
+    """The tokens as counted, without the correction."""
+
+    exactness: Exactness
+    """How the count was made."""
+
+    framing_tokens: int
+    """What belongs to no part: what the provider writes around them."""
+
+    high: int
+    """The upper end of the band."""
+
+    input_tokens: int
+    """The tokens of the whole request: the parts and the framing."""
+
+    low: int
+    """The lower end of the band."""
+
+    model: str
+    """The model that was counted for."""
+
+    parts: list[Part]
+    """The parts, in the order of the prompt: tool definitions, then messages."""
+
+    reason: str | None = None
+    """Why it isn't exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """A correction of a model's estimates: a factor and an addend, learned from past calls."""
+
+    addend: int
+    """The tokens added after the factor."""
+
+    error_after_millionths: int
+    """The mean relative error of the corrected estimates, in millionths."""
+
+    error_before_millionths: int
+    """The mean relative error of the estimates as they were, in millionths."""
+
+    factor_millionths: int
+    """The factor, in millionths: 1,000,000 leaves estimates as they are."""
+
+    samples: int
+    """The number of past calls it was learned from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrations:
+    """What estimates are corrected by."""
+
+    calibrations: list[ModelCalibration]
+    """One for each model with estimated past calls, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1900,6 +1967,17 @@ class Model:
 
     page: str | None = None
     """The provider's page with the price."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCalibration:
+    """What the estimates of a model are corrected by."""
+
+    calibration: Calibration
+    """The correction, and what it was learned from."""
+
+    model: str
+    """The model, as requests named it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<Alerts>,
     },
+    /// Tell what estimates are corrected by, for each model with estimated past calls.
+    Calibrations,
     /// Check that nothing in the ledger was lost or changed.
     Verify,
     /// Drop old calls; their sums stay in the reports by day.

@@ -158,6 +158,9 @@ fn told_from(request: &Value) -> Option<&'static str> {
     let is_claude = request["model"].as_str().is_some_and(|model| model.contains("claude"));
     match () {
         () if has("contents") => Some("google.generateContent"),
+        () if request["model"].as_str().is_some_and(|model| model.starts_with("text-embedding")) => {
+            Some("openai.embeddings")
+        }
         () if has("inferenceConfig") || has("toolConfig") => Some("bedrock.converse"),
         () if has("input") => Some("openai.responses"),
         () if has("messages") && (is_claude || has("anthropic_version")) => Some("anthropic.messages"),
@@ -426,6 +429,31 @@ pub(crate) fn prune(arguments: &Arguments, prune: &Prune) -> Outcome {
 
 pub(crate) fn snapshot(arguments: &Arguments, snapshot: &Snapshot) -> Outcome {
     println!("{}", ask_ledger(arguments, "snapshot", &json!({ "path": place::path_text(&snapshot.file)? }))?);
+    Ok(())
+}
+
+pub(crate) fn calibrations(arguments: &Arguments) -> Outcome {
+    let answer = ask_ledger(arguments, "calibrations", &json!({}))?;
+    if arguments.json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let mut rows = Rows::new(&["model", "#calls", "#factor", "#added tokens", "#error before", "#error after"]);
+    for of_model in answer["calibrations"].as_array().into_iter().flatten() {
+        let calibration = &of_model["calibration"];
+        let millionths = |name: &str| calibration[name].as_u64().unwrap_or(0);
+        let factor = millionths("factor_millionths");
+        let percent = |name| format!("{}.{} %", millionths(name) / 10_000, millionths(name) / 1000 % 10);
+        rows.push([
+            cell(&of_model["model"]),
+            cell(&calibration["samples"]),
+            format!("{}.{:03}", factor / 1_000_000, factor / 1000 % 1000),
+            cell(&calibration["addend"]),
+            percent("error_before_millionths"),
+            percent("error_after_millionths"),
+        ]);
+    }
+    rows.print("no estimated calls yet");
     Ok(())
 }
 

@@ -65,6 +65,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Budget { command: Budget::List } => budget::list(arguments),
         Command::Budget { command: Budget::Remove(remove) } => budget::remove(arguments, remove),
         Command::Alerts { command } => alerts::run(arguments, command.as_ref()),
+        Command::Calibrations => commands::calibrations(arguments),
         Command::Verify => commands::verify(arguments),
         Command::Prune(prune) => commands::prune(arguments, prune),
         Command::Snapshot(snapshot) => commands::snapshot(arguments, snapshot),

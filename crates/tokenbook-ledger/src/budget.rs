@@ -14,7 +14,7 @@ pub use status::{BudgetState, BudgetStatus};
 
 use crate::calendar::Calendar;
 use crate::filter::{Filter, one_or_many};
-use crate::ledger::{Ledger, Recorded};
+use crate::ledger::{Along, Ledger, Recorded};
 use crate::record::Call;
 
 /// Most budgets of one ledger.
@@ -499,7 +499,7 @@ impl Ledger {
     ///
     /// As [`Ledger::record`]; the hold then stays.
     pub fn settle(&self, hold_id: Count, call: Call) -> Result<Recorded> {
-        self.submit_with(call, Some(hold_id))?.wait()
+        self.submit_with(call, Along { hold_id: Some(hold_id), ..Along::default() })?.wait()
     }
 
     /// What was queued before counts: a failure of it is told by the next flush, not here.

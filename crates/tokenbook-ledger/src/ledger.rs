@@ -112,6 +112,15 @@ pub struct Flushed {
     pub failures: Vec<QueuedFailure>,
 }
 
+/// What is written in the same step as a call, and is no part of its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Along {
+    /// The hold that the call's cost was put aside in: it is let go.
+    pub hold_id: Option<Count>,
+    /// What its input was estimated to be: kept beside what was billed, to correct later estimates by.
+    pub estimated_tokens: Option<Count>,
+}
+
 /// A queued call that was not written.
 #[derive(Debug, Clone)]
 pub struct QueuedFailure {
@@ -223,19 +232,17 @@ impl Ledger {
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Unavailable`] when the ledger is
     /// closed.
     pub fn submit(&self, call: Call) -> Result<Receipt> {
-        self.submit_with(call, None)
+        self.submit_with(call, Along::default())
     }
 
-    /// As [`Ledger::submit`], and lets the call's hold go in the same step.
+    /// As [`Ledger::submit`], and writes what goes along with the call in the same step.
     ///
     /// # Errors
     ///
     /// As [`Ledger::submit`].
-    pub fn submit_with(&self, call: Call, hold_id: Option<Count>) -> Result<Receipt> {
-        let inner = self.inner()?;
-        let mut prepared = Prepared::new(call)?;
-        prepared.hold = hold_id.map(|id| i64::try_from(id.get()).unwrap_or(i64::MAX));
-        let (batch, at) = inner.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
+    pub fn submit_with(&self, call: Call, along: Along) -> Result<Receipt> {
+        let prepared = Prepared::along(call, along)?;
+        let (batch, at) = self.inner()?.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
         Ok(Receipt { batch, at })
     }
 
@@ -245,13 +252,22 @@ impl Ledger {
     ///
     /// [`ErrorCode::Unavailable`] when the ledger is closed.
     pub fn record_batch(&self, calls: Vec<Call>) -> Result<Vec<Result<Recorded>>> {
+        self.record_batch_with(calls.into_iter().map(|call| (call, Along::default())).collect())
+    }
+
+    /// As [`Ledger::record_batch`], and writes what goes along with each call in the same step.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::record_batch`].
+    pub fn record_batch_with(&self, calls: Vec<(Call, Along)>) -> Result<Vec<Result<Recorded>>> {
         let mut results = Vec::with_capacity(calls.len());
         let mut calls = calls.into_iter();
         let mut before: Option<Pending> = None;
         loop {
             // While one part is written, the next is prepared.
-            let part: Vec<Call> = calls.by_ref().take(MAX_BATCH).collect();
-            let pending = if part.is_empty() { None } else { Some(self.submit_all(part)?) };
+            let part: Vec<(Call, Along)> = calls.by_ref().take(MAX_BATCH).collect();
+            let pending = if part.is_empty() { None } else { Some(self.submit_all_with(part)?) };
             if let Some(done) = before.take() {
                 done.wait(&mut results);
             }
@@ -264,12 +280,16 @@ impl Ledger {
 
     /// Hands calls to the writer.
     pub(crate) fn submit_all(&self, calls: Vec<Call>) -> Result<Pending> {
+        self.submit_all_with(calls.into_iter().map(|call| (call, Along::default())).collect())
+    }
+
+    fn submit_all_with(&self, calls: Vec<(Call, Along)>) -> Result<Pending> {
         let inner = self.inner()?;
         let mut refused = Vec::new();
         let mut good = Vec::with_capacity(calls.len());
         let count = calls.len();
-        for (at, call) in calls.into_iter().enumerate() {
-            match Prepared::new(call) {
+        for (at, (call, along)) in calls.into_iter().enumerate() {
+            match Prepared::along(call, along) {
                 Ok(prepared) => good.push(prepared),
                 Err(error) => refused.push((at, error)),
             }

@@ -17,6 +17,7 @@ mod prune;
 mod query;
 mod record;
 mod report;
+mod samples;
 mod spread;
 mod store;
 mod sums;
@@ -39,7 +40,9 @@ pub use insight::{
     TokenBand, TokenShares, ToolCombination, ToolPart, ToolUse, UsedUp, UtilizationStep, WhatIf, WhatIfPart,
     WhatIfQuery, predict,
 };
-pub use ledger::{Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status};
+pub use ledger::{
+    Along, Durability, Flushed, Journal, Ledger, Options, QueuedFailure, Receipt, Recorded, Stats, Status,
+};
 pub use list::{ListQuery, MAX_PAGE, Page};
 pub use live::LiveCall;
 pub use prune::Pruned;

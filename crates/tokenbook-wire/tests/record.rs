@@ -183,3 +183,59 @@ fn the_first_line_of_a_message_does_not_win_in_silence() {
     // The last line again, as a log repeats it, is the same call.
     assert_eq!(ask(&whole, "record_response", &args)["status"], "duplicate");
 }
+
+/// A request to a model that nobody knows, and what its provider bills for it: more for each token, and a prompt of its own.
+fn unknown_call(number: usize) -> (Value, u64) {
+    let words = ["harbour", "invoice", "llama", "42", "quickly", "über", "{\"a\": 1}", "translate", "the", "of"];
+    let length = 5 + number * 37 % 400;
+    let text: Vec<_> = (0..length).map(|at| words[(at * 7 + number) % words.len()]).collect();
+    let request = json!({ "model": "nobody-knows-1", "messages": [{ "role": "user", "content": text.join(" ") }] });
+    let counted = tokenbook::Encoding::O200kBase.count(&text.join(" ")).get();
+    (request, counted * 13 / 10 + 240)
+}
+
+#[test]
+fn an_unknown_model_becomes_accurate_after_a_few_dozen_calls() {
+    let book = book();
+    let mean_error = |calls: std::ops::Range<usize>| {
+        let errors = calls.clone().map(|number| {
+            let (request, billed) = unknown_call(number);
+            let counted = ask(&book, "count_request_calibrated", &json!({ "api": "openai.chat", "body": request }));
+            let parts =
+                counted["parts"].as_array().expect("parts").iter().map(|part| part["tokens"].as_u64().expect("tokens"));
+            let tokens = counted["input_tokens"].as_u64().expect("a count");
+            assert_eq!(parts.sum::<u64>() + counted["framing_tokens"].as_u64().expect("framing"), tokens);
+            tokens.abs_diff(billed) * 1000 / billed
+        });
+        errors.sum::<u64>() / calls.len() as u64
+    };
+    let before = mean_error(500..540);
+    assert!(before > 200, "{before} thousandths");
+    for number in 0..36 {
+        let (request, billed) = unknown_call(number);
+        let body = json!({ "id": format!("r{number}"), "model": "nobody-knows-1", "choices": [],
+            "usage": { "prompt_tokens": billed, "completion_tokens": 1, "total_tokens": billed + 1 } });
+        ask(&book, "record_response", &json!({ "api": "openai.chat", "request": request, "body": body }));
+    }
+    let after = mean_error(500..540);
+    assert!(after <= 20, "{after} thousandths");
+    let learned = ask(&book, "calibrations", &json!({}));
+    let learned = &learned["calibrations"][0];
+    assert_eq!((&learned["model"], &learned["calibration"]["samples"]), (&json!("nobody-knows-1"), &json!(36)));
+    let error = |name: &str| learned["calibration"][name].as_u64().expect("an error");
+    assert!(error("error_after_millionths") < error("error_before_millionths") / 10);
+}
+
+#[test]
+fn what_is_counted_exactly_is_not_corrected() {
+    let book = book();
+    let request = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "Hello" }] });
+    for number in 0..20 {
+        let body = json!({ "id": format!("r{number}"), "model": "gpt-4o", "choices": [],
+            "usage": { "prompt_tokens": 900, "completion_tokens": 1, "total_tokens": 901 } });
+        ask(&book, "record_response", &json!({ "api": "openai.chat", "request": request, "body": body }));
+    }
+    let counted = ask(&book, "count_request_calibrated", &json!({ "api": "openai.chat", "body": request }));
+    assert_eq!((&counted["input_tokens"], &counted["exactness"]), (&json!(8), &json!("exact")));
+    assert_eq!(ask(&book, "calibrations", &json!({}))["calibrations"], json!([]));
+}

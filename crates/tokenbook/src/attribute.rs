@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::quantity::Count;
-use crate::request::{Part, RequestCount};
+use crate::request::{Calibration, Exactness, Part, RequestCount};
 use crate::usage::Usage;
 
 /// The billed input tokens of a call, part by part.
@@ -50,6 +50,81 @@ pub fn attribute(request: &RequestCount, usage: &Usage) -> Result<Attribution> {
         .map(|(part, share)| Ok(Part { tokens: Count::new(share)?, ..part.clone() }))
         .collect::<Result<_>>()?;
     Ok(Attribution { input_tokens: billed, parts, framing_tokens })
+}
+
+/// The input tokens of a request, corrected by what past calls of its model were billed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CalibratedCount {
+    /// The model that was counted for.
+    pub model: String,
+    /// The tokens of the whole request: the parts and the framing.
+    pub input_tokens: Count,
+    /// The lower end of the band.
+    pub low: Count,
+    /// The upper end of the band.
+    pub high: Count,
+    /// How the count was made.
+    pub exactness: Exactness,
+    /// Why it isn't exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The parts, in the order of the prompt: tool definitions, then messages.
+    pub parts: Vec<Part>,
+    /// What belongs to no part: what the provider writes around them.
+    pub framing_tokens: Count,
+    /// The tokens as counted, without the correction.
+    pub estimated_tokens: Count,
+    /// The correction, and what it was learned from.
+    pub calibration: Calibration,
+}
+
+/// Corrects the estimate of a request by what was learned from past calls; a count that is exact, or that is a lower
+/// bound, stays as it is.
+///
+/// ```
+/// use tokenbook::{Api, Count, attribute::calibrate, request::{Calibration, Sample, count_request}};
+/// let body = br#"{"model": "my-model", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}"#;
+/// let counted = count_request(Api::OpenaiChat, body, None)?;
+/// let estimate = counted.input_tokens.get();
+/// let past = Sample { estimated: Count::from(100u32), measured: Count::from(150u32) };
+/// let calibrated = calibrate(counted, Calibration::learn(&[past; 8]))?;
+/// assert_eq!(calibrated.input_tokens.get(), estimate * 3 / 2 + estimate % 2);
+/// # Ok::<(), tokenbook::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when the corrected number is too large to be a count.
+pub fn calibrate(counted: RequestCount, calibration: Calibration) -> Result<CalibratedCount> {
+    let estimated_tokens = counted.input_tokens;
+    let mut calibrated = CalibratedCount {
+        model: counted.model,
+        input_tokens: estimated_tokens,
+        low: counted.low,
+        high: counted.high,
+        exactness: counted.exactness,
+        reason: counted.reason,
+        parts: counted.parts,
+        framing_tokens: counted.framing_tokens,
+        estimated_tokens,
+        calibration,
+    };
+    if counted.exactness != Exactness::Estimated {
+        return Ok(calibrated);
+    }
+    calibrated.input_tokens = calibration.apply(estimated_tokens)?;
+    calibrated.low = calibration.apply(calibrated.low)?;
+    calibrated.high = calibration.apply(calibrated.high)?;
+    let weights = calibrated.parts.iter().map(|part| part.tokens).chain([calibrated.framing_tokens]);
+    // What past calls were billed beyond any factor is text that belongs to no part.
+    let beside = u64::try_from(calibration.addend).unwrap_or(0).min(calibrated.input_tokens.get());
+    let mut shares = split(calibrated.input_tokens.get() - beside, &weights.map(Count::get).collect::<Vec<_>>());
+    calibrated.framing_tokens = Count::new(shares.pop().unwrap_or_default() + beside)?;
+    for (part, share) in calibrated.parts.iter_mut().zip(shares) {
+        part.tokens = Count::new(share)?;
+    }
+    Ok(calibrated)
 }
 
 /// Splits a total in proportion to the weights; all of it goes to the last where every weight is 0.

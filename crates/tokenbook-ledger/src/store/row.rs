@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Result, Timestamp, TokenKind, Usage, Usd};
 
 use crate::digest::{Digest, canonical_json, content_id, digest};
+use crate::ledger::Along;
 use crate::record::{Call, CallCost, Outcome, ToolTokens};
 use crate::spread::Sizes;
 use crate::store::names::{Class, Combo, Interner, Names};
@@ -31,6 +32,8 @@ pub(crate) struct Prepared {
     pub(crate) digest: Digest,
     /// The hold to let go with it; no part of the record.
     pub(crate) hold: Option<i64>,
+    /// What its request was estimated to be; no part of the record.
+    pub(crate) estimated: Option<Count>,
     price: Option<String>,
     rest: Option<String>,
 }
@@ -68,7 +71,15 @@ impl Prepared {
         let rest = Rest::of(&call);
         let rest = (rest != Rest::default())
             .then(|| serde_json::to_string(&rest).expect("names and numbers are written as they are"));
-        Ok(Self { call, digest, hold: None, price, rest })
+        Ok(Self { call, digest, hold: None, estimated: None, price, rest })
+    }
+
+    /// Prepares a call with what goes along with it.
+    pub(crate) fn along(call: Call, along: Along) -> Result<Self> {
+        let mut prepared = Self::new(call)?;
+        prepared.hold = along.hold_id.map(|id| i64::try_from(id.get()).unwrap_or(i64::MAX));
+        prepared.estimated = along.estimated_tokens;
+        Ok(prepared)
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -17,7 +17,7 @@ pub(crate) const VERSION: i64 = 4;
 const OLDEST: i64 = 4;
 
 /// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
-const TABLES: [&str; 4] = [CALLS, BUDGETS, ALERTS, CLASSES];
+const TABLES: [&str; 5] = [CALLS, BUDGETS, ALERTS, CLASSES, SAMPLES];
 
 /// "tknb": tells a ledger from any other database.
 const APPLICATION_ID: i64 = 0x746b_6e62;
@@ -67,7 +67,7 @@ pub(crate) fn connect(place: &Place, durability: Durability, wait: Duration) -> 
     Ok(connection)
 }
 
-/// Creates or upgrades the tables; the caller holds the ticket.
+/// Creates the tables; the caller holds the ticket.
 ///
 /// Each step is one transaction together with its version number, so a kill at any moment leaves a file that the next
 /// start carries on with.
@@ -253,6 +253,14 @@ CREATE TABLE class (
   answered_model INTEGER NOT NULL, service_tier INTEGER NOT NULL, region INTEGER NOT NULL, flags INTEGER NOT NULL,
   UNIQUE (answered_model, service_tier, region, flags)
 ) STRICT;
+";
+
+/// What requests were estimated to be and what they were, the latest of each model: what estimates are corrected by.
+const SAMPLES: &str = "
+CREATE TABLE sample (
+  id INTEGER PRIMARY KEY, model TEXT NOT NULL, estimated INTEGER NOT NULL, measured INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sample_model ON sample (model, id);
 ";
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
 use crate::hash::FastMap;
 use crate::ledger::{Recorded, Status};
+use crate::samples;
 use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
 use crate::store::names::{Interner, Names};
@@ -400,6 +401,7 @@ impl Writer {
             head.count += 1;
             head.chain = chain(&head.chain, &prepared.digest);
             inserter.insert(interner, head.seq, provider, prepared, &mut facts)?;
+            samples::add(db, prepared)?;
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
             counters.add(&prepared.call)?;

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
-use tokenbook::request::{PartKind, RequestCount, RequestFacts, facts, facts_and_tools};
+use tokenbook::request::{Exactness, PartKind, RequestCount, RequestFacts, facts, facts_and_tools};
 use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Error, ErrorCode, Result, Timestamp, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
+use tokenbook_ledger::{Along, Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
 
 use super::{extract, price};
 use crate::text::json_text;
@@ -30,12 +30,15 @@ pub(crate) struct Made {
     is_priced: bool,
     /// Its tools' tokens are computed.
     is_attributed: bool,
+    /// What goes along with it into the ledger.
+    along: Along,
 }
 
 impl Made {
     /// A call of which nothing was found out here.
     pub(crate) const fn as_given(call: Call) -> Self {
-        Self { call, is_clocked: false, is_priced: false, is_attributed: false }
+        let along = Along { hold_id: None, estimated_tokens: None };
+        Self { call, is_clocked: false, is_priced: false, is_attributed: false, along }
     }
 
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
@@ -44,15 +47,16 @@ impl Made {
     }
 
     /// As [`Made::record`], and lets a hold go in the same step.
-    pub(crate) fn record_with(self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Recorded> {
+    pub(crate) fn record_with(mut self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Recorded> {
+        self.along.hold_id = hold_id;
         let again = self.clone();
-        let recorded = ledger.submit_with(self.call, hold_id)?.wait();
-        recorded.or_else(|error| again.settled(ledger, error, hold_id))
+        let recorded = ledger.submit_with(self.call, self.along)?.wait();
+        recorded.or_else(|error| again.settled(ledger, error))
     }
 
     /// Records the call with what was found out when its id was recorded first; a conflict that is left is one of what was
     /// given.
-    fn settled(mut self, ledger: &Ledger, error: Error, hold_id: Option<Count>) -> Result<Recorded> {
+    fn settled(mut self, ledger: &Ledger, error: Error) -> Result<Recorded> {
         if error.code() != ErrorCode::Conflict {
             return Err(error);
         }
@@ -67,7 +71,7 @@ impl Made {
         if self.is_attributed {
             self.call.tool_tokens = before.tool_tokens;
         }
-        ledger.submit_with(self.call, hold_id)?.wait()
+        ledger.submit_with(self.call, self.along)?.wait()
     }
 }
 
@@ -87,7 +91,7 @@ fn completed(mut given: Given) -> Result<Made> {
             None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
         };
     }
-    Ok(Made { call, is_clocked, is_priced, is_attributed: false })
+    Ok(Made { call, is_clocked, is_priced, is_attributed: false, along: Along::default() })
 }
 
 /// Prices a call by the model that answered, or else by the one that was asked for.
@@ -205,15 +209,15 @@ impl RecordedOne {
 /// its error.
 fn record_all(book: &Book, groups: Vec<Result<Vec<Made>>>) -> Result<RecordedBatch> {
     let ledger = book.ledger()?;
-    let calls = groups.iter().flatten().flatten().map(|made| made.call.clone()).collect();
-    let mut written = ledger.record_batch(calls)?.into_iter();
+    let calls = groups.iter().flatten().flatten().map(|made| (made.call.clone(), made.along)).collect();
+    let mut written = ledger.record_batch_with(calls)?.into_iter();
     let results: Vec<RecordedOne> = groups
         .into_iter()
         .map(|group| {
             // Taken whole before it is looked at: an error in it must not shift the next group.
             let group = group.map(|group| {
                 let told = written.by_ref().take(group.len()).collect::<Vec<_>>();
-                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.settled(&ledger, error, None)))
+                group.into_iter().zip(told).map(|(made, told)| told.or_else(|error| made.settled(&ledger, error)))
             });
             let group: Result<Vec<Recorded>> = group.and_then(Iterator::collect);
             RecordedOne::new(group.map(|group| group.into_iter().next().expect("a group has a call")))
@@ -370,20 +374,25 @@ impl Asked {
             ..Call::new(at, model)
         })?;
         let is_attributed = !self.given.contains_key("tool_tokens");
-        if let (Some(request), Some(usage)) = (&self.request, &extraction.usage)
-            && is_attributed
-        {
+        let mut along = Along::default();
+        if let (Some(request), Some(usage)) = (&self.request, &extraction.usage) {
             // A request whose parts can't be counted is recorded without them.
             let count = || tokenbook::count_request(self.api, request.as_bytes(), Some(&call.model)).ok();
             if let Some(counted) = self.counted.unwrap_or_else(count) {
-                call.tool_tokens = tool_tokens(&counted, usage)?;
+                if is_attributed {
+                    call.tool_tokens = tool_tokens(&counted, usage)?;
+                }
+                // What the provider ran in turns of its own is billed several times.
+                let is_one_turn = extraction.iterations.len() <= 1;
+                along.estimated_tokens =
+                    Some(counted.input_tokens).filter(|_| is_one_turn && counted.exactness == Exactness::Estimated);
             }
         }
         let is_priced = !self.given.contains_key("cost");
         let (own, inside) =
             if is_priced { priced(call, extraction)? } else { (with_usage(call, extraction), Vec::new()) };
-        let made = |call| Made { call, is_clocked, is_priced, is_attributed };
-        Ok((made(own), inside.into_iter().map(made).collect()))
+        let made = |call, along| Made { call, is_clocked, is_priced, is_attributed, along };
+        Ok((made(own, along), inside.into_iter().map(|call| made(call, Along::default())).collect()))
     }
 }
 
