@@ -241,3 +241,29 @@ fn rules_that_make_no_sense_are_refused_and_what_is_left_out_is_built_in() {
     ledger.alert_rules_set(None).expect("built in");
     assert_eq!(ledger.alert_rules().expect("read"), built_in);
 }
+
+#[test]
+fn a_budget_that_is_heading_over_its_limit_is_told_of_before_it_gets_there() {
+    let ledger = ledger();
+    only(&ledger, r#"{"kind": "forecast"}"#);
+    let budget: Budget =
+        serde_json::from_str(r#"{"name": "month", "limit_tokens": 25000, "period": "month"}"#).expect("a budget");
+    // 1,000 tokens a day: 13 days say too little, 20 days of November say 30,000.
+    for day in 0..13 {
+        record(&ledger, 10, |number| call(at(24 * day + i64::try_from(number).expect("few"))));
+    }
+    ledger.budget_set(&budget, at(24 * 13)).expect("set");
+    assert!(ledger.alerts_check(at(24 * 13)).expect("checked").is_empty());
+    for day in 13..20 {
+        record(&ledger, 10, |number| call(at(24 * day + i64::try_from(number).expect("few"))));
+    }
+    let notices = ledger.alerts_check(at(24 * 20)).expect("checked");
+    assert_eq!(told(&notices), [("forecast", Some("month"), AlertChange::Started)]);
+    // From 2 November on: 20 days passed, and 9 are left.
+    assert!(notices[0].alert.message.contains("heading for 116 %"), "{}", notices[0].alert.message);
+    assert!((notices[0].alert.value - 1.16).abs() < 1e-9);
+    let wider = Budget { limit_tokens: Some(Count::from(60_000)), ..budget };
+    ledger.budget_set(&wider, at(24 * 20)).expect("set");
+    let notices = ledger.alerts_check(at(24 * 20 + 1)).expect("checked");
+    assert_eq!(told(&notices), [("forecast", Some("month"), AlertChange::Ended)]);
+}

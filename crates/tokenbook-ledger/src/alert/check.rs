@@ -7,8 +7,9 @@ use tokenbook::{Count, Result, Timestamp};
 use crate::alert::numeric::{rounded, wilson_lower};
 use crate::alert::spike::{SpikeLimits, UNLIKELY, judge_hour};
 use crate::alert::{Alert, AlertKind, AlertRule};
-use crate::budget::{Context, Counters};
+use crate::budget::{BudgetStatus, Context, Counters, Period};
 use crate::calendar::{Calendar, MS_PER_HOUR};
+use crate::insight::{MOST_DAYS, predict, without_gaps};
 use crate::report::{Group, ReportQuery, gather, gather::Question};
 use crate::store::sqlite;
 use crate::sums::{KINDS, Sum, Sums};
@@ -57,7 +58,7 @@ pub(crate) fn judge(context: &mut Context<'_>, rules: &[AlertRule], now: Timesta
         match rule.kind {
             AlertKind::ToolSpike => spikes(context, rule, now, &mut findings)?,
             AlertKind::Budget => budgets(context, rule, now, &mut findings)?,
-            AlertKind::Forecast => forecasts(context, rule, now, &mut findings),
+            AlertKind::Forecast => forecasts(context, rule, now, &mut findings)?,
             _ => {
                 let same = |other: &AlertRule| other.scope == rule.scope && other.window_minutes == rule.window_minutes;
                 if !windows.iter().any(|(other, _)| same(other)) {
@@ -294,5 +295,71 @@ fn budgets(context: &mut Context<'_>, rule: &AlertRule, now: Timestamp, findings
     Ok(())
 }
 
-/// What the forecast of each budget says; nothing as long as there is none.
-fn forecasts(_context: &mut Context<'_>, _rule: &AlertRule, _now: Timestamp, _findings: &mut Vec<Finding>) {}
+/// What the forecast of each budget says: whether its period will end above its limit.
+fn forecasts(context: &mut Context<'_>, rule: &AlertRule, now: Timestamp, findings: &mut Vec<Finding>) -> Result<()> {
+    let mut counters = Counters::default();
+    counters.refresh(context.db)?;
+    let fire = rule.fire_percent.first().map_or(100, |fire| i128::from(fire.get()));
+    let clear = rule.clear_percent.map_or(fire, |clear| i128::from(clear.get()));
+    for status in counters.standing(context, now.ms())? {
+        let Some(expected) = expected_at_end(context, &status, now)? else { continue };
+        let (limit, _) = status.limit_and_spent();
+        let expected_percent = expected.saturating_mul(100);
+        if limit <= 0 || expected_percent < limit.saturating_mul(clear) {
+            continue;
+        }
+        let verdict = if expected_percent >= limit.saturating_mul(fire) {
+            let percent = expected_percent / limit;
+            let message = format!(
+                "the budget {:?} is heading for {percent} % by the end of its period: {} so far",
+                status.name,
+                status.sentence()
+            );
+            let (share, _, fires_at) = interval(
+                u128::try_from(expected).unwrap_or(0),
+                u128::try_from(limit).unwrap_or(1),
+                1,
+                u128::try_from(fire).unwrap_or(0),
+            );
+            Verdict::Fires(Box::new(event(rule, Some(&status.name), message, share, fires_at, 0, now)?))
+        } else {
+            Verdict::Lasts
+        };
+        findings.push(Finding {
+            rule: rule.name.clone(),
+            subject: Some(status.name.clone()),
+            level: i64::try_from(fire).unwrap_or(i64::MAX),
+            period: status.period_start.map_or(0, Timestamp::ms),
+            verdict,
+        });
+    }
+    Ok(())
+}
+
+/// What a budget of days, weeks or months will have counted when its period ends; none where too little is known.
+fn expected_at_end(context: &mut Context<'_>, status: &BudgetStatus, now: Timestamp) -> Result<Option<i128>> {
+    let (Some(start), Some(end)) = (status.period_start, status.period_end) else { return Ok(None) };
+    if !matches!(status.period, Period::Day | Period::Week | Period::Month) {
+        return Ok(None);
+    }
+    let mut zone = Calendar::new(&status.time_zone)?;
+    let today = zone.day_of(now.ms());
+    let Ok(ahead) = usize::try_from(zone.day_of(end.ms() - 1) + 1 - today) else { return Ok(None) };
+    let oldest = today - i64::try_from(MOST_DAYS).unwrap_or(i64::MAX);
+    let bounds = (Some(zone.day_start(oldest).max(0)), Some(zone.day_start(today).max(1)));
+    let query = ReportQuery { group_by: vec![Group::Day], ..ReportQuery::default() };
+    let Context { db, names, head, days } = context;
+    let filter = status.scope.filter();
+    let found = gather::gather(db, names, *head, &Question::new(&query, bounds), &filter, &mut zone, days)?;
+    let mut daily = BTreeMap::<i64, i128>::new();
+    #[expect(clippy::iter_over_hash_type, reason = "a sum is the same in any order")]
+    for (cell, sums) in &found.cells {
+        let counted = if status.limit_usd.is_some() { sums.get(Sum::Cost) } else { tokens(sums) };
+        let day = daily.entry(cell.bucket).or_default();
+        *day = day.saturating_add(i128::try_from(counted).unwrap_or(i128::MAX));
+    }
+    let Some(prediction) = predict(&without_gaps(&daily, today), ahead) else { return Ok(None) };
+    let before: i128 = daily.range(zone.day_of(start.ms())..).map(|(_, counted)| counted).sum();
+    let (_, spent) = status.limit_and_spent();
+    Ok(prediction.cumulative.last().map(|band| before.saturating_add(band.expected).max(spent)))
+}

@@ -240,16 +240,16 @@ fn days(number: usize) -> i64 {
 }
 
 /// A series without gaps, from its first day to yesterday.
-fn series(days: &BTreeMap<i64, i128>, today: i64) -> Vec<i128> {
+pub(crate) fn without_gaps(days: &BTreeMap<i64, i128>, today: i64) -> Vec<i128> {
     let Some(first) = days.keys().next() else { return Vec::new() };
     (*first..today).map(|day| days.get(&day).copied().unwrap_or_default()).collect()
 }
 
 fn of_days(days: &Days, today: i64, ahead: usize, with_days: bool) -> Result<(ForecastOf, Option<Prediction>)> {
-    let series_of_tokens = series(&days.tokens, today);
+    let series_of_tokens = without_gaps(&days.tokens, today);
     let known = series_of_tokens.len();
     let has_cost = days.unpriced < days.calls;
-    let cost = predict(&series(&days.cost, today), ahead).filter(|_| has_cost);
+    let cost = predict(&without_gaps(&days.cost, today), ahead).filter(|_| has_cost);
     let tokens = predict(&series_of_tokens, ahead);
     let basis = match &tokens {
         None => format!("{known} whole days are known; nothing is foretold below {FEWEST_DAYS}"),

@@ -10,7 +10,7 @@ use tokenbook::attribute::attribute;
 use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
 use tokenbook::request::{Exactness, PartKind, RequestCount, RequestFacts, facts, facts_and_tools};
-use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Error, ErrorCode, Result, Timestamp, Usage, Usd};
+use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Encoding, Error, ErrorCode, Result, Timestamp, Usage, Usd};
 use tokenbook_ledger::{Along, Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
 
 use super::{extract, price};
@@ -376,9 +376,14 @@ impl Asked {
         let is_attributed = !self.given.contains_key("tool_tokens");
         let mut along = Along::default();
         if let (Some(request), Some(usage)) = (&self.request, &extraction.usage) {
-            // A request whose parts can't be counted is recorded without them.
-            let count = || tokenbook::count_request(self.api, request.as_bytes(), Some(&call.model)).ok();
-            if let Some(counted) = self.counted.unwrap_or_else(count) {
+            let counted = match self.counted {
+                // Without tools there is nothing to attribute, and an exact count is no estimate to learn from.
+                Some(None) if Encoding::for_model(&call.model).is_some() => None,
+                Some(Some(counted)) => Some(counted),
+                // A request whose parts can't be counted is recorded without them.
+                _ => tokenbook::count_request(self.api, request.as_bytes(), Some(&call.model)).ok(),
+            };
+            if let Some(counted) = counted {
                 if is_attributed {
                     call.tool_tokens = tool_tokens(&counted, usage)?;
                 }
