@@ -3,7 +3,12 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+server=
+end() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap end EXIT
 cd "$here"
 
 echo "== The shell"
@@ -32,3 +37,14 @@ python service.py "$work/service.db"
 echo "== What they took together"
 tokenbook --ledger "$work/service.db" report --by agent,action
 tokenbook --ledger "$work/service.db" report --by tool
+
+echo "== What could be saved, says the book of the first part"
+tokenbook --ledger "$work/shell.db" findings
+echo "== The same as a page"
+tokenbook --ledger "$work/service.db" serve --listen 127.0.0.1:0 > "$work/address" &
+server=$!
+until grep -q http "$work/address"; do kill -0 "$server"; sleep 0.1; done
+cat "$work/address"
+if [ -t 0 ] && [ -t 1 ]; then
+  read -r -p "Open it in a browser; Enter ends the demo. "
+fi

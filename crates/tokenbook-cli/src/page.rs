@@ -33,6 +33,12 @@ impl View {
         Self { from, to, time_zone, ..Self::default() }
     }
 
+    /// What the forecast is asked: it looks ahead from now, whatever range is shown.
+    fn forecast(&self) -> Value {
+        let filter = self.agent.as_ref().map(|agent| json!({ "agent": agent }));
+        json!({ "days": 14, "time_zone": self.time_zone, "filter": filter })
+    }
+
     fn args(&self, more: &Value) -> Value {
         let mut args = Map::new();
         for (name, value) in [("from", &self.from), ("to", &self.to)] {
@@ -76,6 +82,9 @@ pub(crate) fn page(book: &Book, view: &View) -> Result<Value> {
         "calls": ask(book, "list", &view.args(&json!({ "limit": CALLS })))?,
         "live": ask(book, "live", &json!({}))?,
         "budgets": ask(book, "budgets", &json!({}))?,
+        "findings": ask(book, "findings", &view.args(&json!({})))?,
+        "alerts": ask(book, "alerts", &json!({ "limit": ROWS }))?,
+        "forecast": ask(book, "forecast", &view.forecast())?,
     });
     // All agents, also when the page is about one of them, so that another can be chosen.
     let all = View { agent: None, ..view.clone() };
@@ -91,8 +100,25 @@ pub(crate) fn page(book: &Book, view: &View) -> Result<Value> {
 
 /// The operations that only read, which the server offers.
 #[cfg(feature = "serve")]
-pub(crate) const READING: &[&str] =
-    &["report", "list", "get", "stats", "live", "budgets", "verify", "prices_search", "prices_show", "version"];
+pub(crate) const READING: &[&str] = &[
+    "overview",
+    "report",
+    "findings",
+    "compare",
+    "what_if",
+    "forecast",
+    "list",
+    "get",
+    "stats",
+    "live",
+    "budgets",
+    "alerts",
+    "calibrations",
+    "verify",
+    "prices_search",
+    "prices_show",
+    "version",
+];
 
 /// The `OpenAPI` document of the server.
 #[cfg(feature = "serve")]

@@ -252,6 +252,34 @@ function budgets(data) {
   ], { half: true, empty: 'No budget is set: `tokenbook budget set` makes one.' });
 }
 
+function findings(data) {
+  return table('What could be saved', data.findings.findings, [
+    ['finding', (row) => row.title, undefined, false],
+    ['what to do', (row) => row.advice, undefined, false],
+    ['calls', (row) => whole(row.calls), (row) => row.calls],
+    ['money in it', (row) => (row.amount_usd === undefined ? '–' : money(usd(row.amount_usd))), (row) => row.amount_usd ?? ''],
+  ], { empty: 'Nothing was found in this range.' });
+}
+
+function alerts(data) {
+  return table('Alerts', data.alerts.alerts, [
+    ['since', (row) => instant(row.started_at), (row) => row.started_at, false],
+    ['until', (row) => (row.ended_at === undefined ? el('span', { class: 'bad' }, 'now') : instant(row.ended_at)), (row) => row.ended_at ?? '', false],
+    ['alert', (row) => row.message, undefined, false],
+  ], { half: true, empty: 'No alert was raised.' });
+}
+
+function forecast(data) {
+  const { total } = data.forecast;
+  const band = (value) => (value.low === undefined ? '–' : `${money(usd(value.low))} to ${money(usd(value.high))}`);
+  return table('The next days', total.days, [
+    ['day', (row) => row.day, undefined, false],
+    ['expected cost', (row) => money(usd(row.cost_usd.expected)), (row) => row.cost_usd.expected],
+    ['nine times of ten', (row) => band(row.cost_usd), (row) => (row.cost_usd.low === undefined ? '' : `${row.cost_usd.low} to ${row.cost_usd.high}`)],
+    ['expected tokens', (row) => short(row.tokens.expected), (row) => row.tokens.expected],
+  ], { half: true, note: total.cost_usd === undefined ? undefined : `in all ${money(usd(total.cost_usd.expected))} (${band(total.cost_usd)}); ${total.basis}`, empty: `Nothing is foretold yet: ${total.basis}.` });
+}
+
 function running(calls) {
   return table('Running now', calls, [
     ['since', (call) => instant(call.at), (call) => call.at, false],
@@ -314,7 +342,7 @@ function draw(data) {
     main.replaceChildren(el('p', { class: 'empty' }, 'The ledger is empty. Record a call, and it shows here at once.'));
   } else {
     const pick = inlined ? undefined : (agent) => choose({ agent });
-    main.replaceChildren(cards(data), chart(data), grouped('By agent', data.agents, 'agent', 'none', pick), grouped('By model', data.models, 'model', 'none'), endpoints(data), tools(data), budgets(data), running(data.live.calls), recent(data));
+    main.replaceChildren(cards(data), chart(data), grouped('By agent', data.agents, 'agent', 'none', pick), grouped('By model', data.models, 'model', 'none'), endpoints(data), tools(data), findings(data), budgets(data), alerts(data), forecast(data), running(data.live.calls), recent(data));
   }
   for (const details of main.querySelectorAll('details')) details.open = open;
   main.setAttribute('aria-busy', 'false');
