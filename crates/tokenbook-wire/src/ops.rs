@@ -5,6 +5,8 @@
 mod alert;
 #[cfg(feature = "ledger")]
 mod budget;
+#[cfg(feature = "ledger")]
+mod calibration;
 mod count;
 pub(crate) mod extract;
 #[cfg(feature = "ledger")]
@@ -125,8 +127,8 @@ pub const OPS: &[Op] = ops! {
     ledger "export" ledger::export, "writes recorded calls to a file";
     ledger "import" ledger::import, "records the calls of an exported file";
     ledger "snapshot" ledger::snapshot, "writes a consistent copy of the ledger";
-    ledger "count_request_calibrated" request::count_request_calibrated, "counts a request, corrected by past calls of its model";
-    ledger "calibrations" request::calibrations, "tells what estimates are corrected by";
+    ledger "count_request_calibrated" calibration::count_request_calibrated, "counts a request, corrected by past calls of its model";
+    ledger "calibrations" calibration::calibrations, "tells what estimates are corrected by";
     ledger "stats" ledger::stats, "gives figures about the ledger's file";
     ledger "live" ledger::live, "tells which calls are running now";
     ledger "close" ledger::close, "closes the ledger once all is durable";
@@ -169,7 +171,7 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<price::PricesInUse>(generator);
     define::<price::PricesChanged>(generator);
     define::<tokenbook::attribute::CalibratedCount>(generator);
-    define::<request::Calibrations>(generator);
+    define::<calibration::Calibrations>(generator);
     define::<tokenbook_ledger::Recorded>(generator);
     define::<record::RecordedBatch>(generator);
     define::<tokenbook_ledger::Call>(generator);
