@@ -192,9 +192,7 @@ class Ledger:
         args = {"from": from_, "to": to, "time_zone": time_zone, "now": now, "filter": filters}
         return decode(types.Overview, self._call("overview", args))
 
-    def findings(
-        self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any
-    ) -> types.Findings:
+    def findings(self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any) -> types.Findings:
         """Tells what could be saved, the most money first, and which tools are called together at what cost."""
         return decode(types.Findings, self._call("findings", {"from": from_, "to": to, "filter": filters}))
 
@@ -219,8 +217,11 @@ class Ledger:
     def compare(
         self, a: tuple[Instant | None, Instant | None], b: tuple[Instant | None, Instant | None], **filters: Any
     ) -> types.Comparison:
-        """Tells why period ``b`` cost more or less than ``a``: volume, mix, tokens a call and price add up exactly to the
-        difference. A period is its first instant and the first after it."""
+        """Tells why period ``b`` cost more or less than ``a``.
+
+        Volume, mix, tokens a call and price add up exactly to the difference. A period is its first instant and the
+        first after it.
+        """
         periods = {name: {"from": from_, "to": to} for name, (from_, to) in (("a", a), ("b", b))}
         return decode(types.Comparison, self._call("compare", {**periods, "filter": filters}))
 
@@ -233,7 +234,7 @@ class Ledger:
         limit_usd: decimal.Decimal | str | None = None,
         **filters: Any,
     ) -> types.Forecast:
-        """Foretells cost and tokens of the next days, with bands of 90 %; with a limit, the day on which it is used up."""
+        """Foretells cost and tokens of the next days, with bands of 90 %; with a limit, the day it is used up."""
         args = {"days": days, "time_zone": time_zone, "now": now, "limit_usd": limit_usd, "filter": filters}
         return decode(types.Forecast, self._call("forecast", args))
 
@@ -464,8 +465,8 @@ class Ledger:
     def alert_sinks(self, sinks: Iterable[Mapping[str, Any]]) -> None:
         """Says to whom this process tells alerts; nothing of it is stored.
 
-        A sink is ``{"kind": "log"}``, ``{"kind": "file", "path": …}`` or ``{"kind": "webhook", "url": …}``, the last with
-        a ``form`` (``json`` or ``slack``) and a ``secret`` that signs what is sent.
+        A sink is ``{"kind": "log"}``, ``{"kind": "file", "path": …}`` or ``{"kind": "webhook", "url": …}``, the last
+        with a ``form`` (``json`` or ``slack``) and a ``secret`` that signs what is sent.
         """
         self._call("alert_sinks", {"sinks": [dict(sink) for sink in sinks]})
 
