@@ -355,3 +355,32 @@ test('a thousand calls at once leave a thousand records, each with its own agent
   assert.equal(calls.length, 1000);
   for (const call of calls) assert.equal(call.agent, `agent-${call.max_tokens - 1}`);
 });
+
+test('a budget refuses a call before it is sent, and stops a stream in its midst', async () => {
+  const book = new Ledger(':memory:');
+  await book.budgetSet({ name: 'tokens', limit_tokens: 2000, period: 'total' });
+  const sent = replay.requests.length;
+  const dear = instrument(claude({ reply: {} }), { book, agent: 'editor' });
+  await assert.rejects(dear.messages.create({ ...asked, max_tokens: 5000 }), (error) => {
+    const own = error.code ? error : error.cause;
+    assert.equal(own.code, 'budget_exceeded');
+    assert.equal(own.details.budget, 'tokens');
+    return true;
+  });
+  assert.equal(replay.requests.length, sent, 'nothing was sent');
+
+  // Without a limit 1,024 tokens are put aside at a time; the answer is far longer than what is left.
+  const long = instrument(openai({ reply: { text: 'word '.repeat(4000), pieces: 400 } }), { book, agent: 'writer' });
+  const stream = await long.chat.completions.create({ model: 'gpt-4o', messages, stream: true });
+  let chunks = 0;
+  await assert.rejects(async () => {
+    for await (const chunk of stream) chunks += chunk.choices.length;
+  }, (error) => (error.code ?? error.cause?.code) === 'budget_exceeded');
+  assert.ok(chunks > 50 && chunks < 250, `${chunks}`);
+  const calls = await recorded(book);
+  const stopped = calls.find(({ agent }) => agent === 'writer');
+  assert.deepEqual([stopped.partial, stopped.error_class], [true, 'budget_exceeded']);
+  const [budget] = (await book.budgets()).budgets;
+  assert.equal(budget.held_tokens, 0);
+  assert.ok(budget.spent_tokens < 2000, `${budget.spent_tokens}`);
+});
