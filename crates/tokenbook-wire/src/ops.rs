@@ -67,7 +67,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Op> {
 #[cfg(feature = "ledger")]
 macro_rules! on_ledger {
     ($function:path) => {
-        Run::Ledger(|book, json| text::write(&$function(book, text::read(json)?)?))
+        Run::Ledger(|book, json| text::write(&$function(book, text::read(&text::without_nulls(json))?)?))
     };
 }
 
@@ -80,7 +80,7 @@ macro_rules! on_ledger {
 
 macro_rules! ops {
     (@run pure $function:path) => {
-        Run::Pure(|json| text::write(&$function(text::read(json)?)?))
+        Run::Pure(|json| text::write(&$function(text::read(&text::without_nulls(json))?)?))
     };
     (@run ledger $function:path) => {
         on_ledger!($function)

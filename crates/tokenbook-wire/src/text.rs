@@ -25,6 +25,50 @@ pub(crate) fn read_inside<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
     Ok(value)
 }
 
+/// The arguments without those that are null, which is how some languages write an absent one.
+pub(crate) fn without_nulls(json: &str) -> Cow<'_, str> {
+    if memchr::memmem::find(json.as_bytes(), b"null").is_none() {
+        return Cow::Borrowed(json);
+    }
+    // What is no object is refused with its own words by whoever reads it.
+    let Ok(Fields(fields)) = serde_json::from_str::<Fields<'_>>(json) else { return Cow::Borrowed(json) };
+    if fields.iter().all(|(_, value)| value.get() != "null") {
+        return Cow::Borrowed(json);
+    }
+    let mut kept = String::with_capacity(json.len());
+    for (name, value) in fields.iter().filter(|(_, value)| value.get() != "null") {
+        kept.push(if kept.is_empty() { '{' } else { ',' });
+        kept.push_str(name.get());
+        kept.push(':');
+        kept.push_str(value.get());
+    }
+    kept.push_str(if kept.is_empty() { "{}" } else { "}" });
+    Cow::Owned(kept)
+}
+
+/// The fields of an object as they are written, doubled ones too.
+struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Fields<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
 /// Reads arguments that were taken apart already.
 #[cfg(feature = "ledger")]
 pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T> {
@@ -122,4 +166,23 @@ pub(crate) fn json_text<'a>(field: &str, value: &'a RawValue) -> Result<Cow<'a, 
     let json: String = serde_json::from_str(value.get()).map_err(|error| message(&error).context(field))?;
     shallow(&json).map_err(|error| error.context(field))?;
     Ok(Cow::Owned(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_absent_and_all_else_stays_as_it_was_written() {
+        for (given, kept) in [
+            (r#"{"a": null, "b":1 ,"c" : {"d": null}}"#, r#"{"b":1,"c":{"d": null}}"#),
+            (r#"{"\u0061": null}"#, "{}"),
+            (r#"{"a": 1, "a": 2, "b": null}"#, r#"{"a":1,"a":2}"#),
+            (r#"{"a": "null"}"#, r#"{"a": "null"}"#),
+            ("null", "null"),
+            (r#"{"a": nul"#, r#"{"a": nul"#),
+        ] {
+            assert_eq!(without_nulls(given), kept, "{given}");
+        }
+    }
 }
