@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prices the same calls with tokenbook and its peers and prints the times and their ratios. The peers are installed into
-# bench/price/peers and stay there. The Python and Node parts need `make pack` to have built the two packages.
+# bench/price/peers and stay there; the two packages of ours are those that `make pack` builds.
 set -euo pipefail
 cd "$(dirname "$0")"
 cargo run --release --quiet
@@ -19,11 +19,10 @@ fi
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 LITELLM_LOCAL_MODEL_COST_MAP=True peers/bin/python calls.py peers >>"$results"
-# Only a released build is measured: `make pack` puts the wheel into dist, and the addon beside the Node package.
-if compgen -G "$root/dist/*.whl" >/dev/null; then
-  python3 -m venv peers/ours
-  peers/ours/bin/pip install --quiet --disable-pip-version-check --force-reinstall "$root"/dist/*.whl
-  peers/ours/bin/python calls.py tokenbook >>"$results"
-fi
-if compgen -G "$root/node/*.node" >/dev/null; then node calls.mjs "$root" >>"$results"; fi
+# Only a released build is measured: the wheel in dist, and the addon beside the Node package.
+make --no-print-directory -C "$root" pack >/dev/null
+python3 -m venv peers/ours
+peers/ours/bin/pip install --quiet --disable-pip-version-check --force-reinstall "$root"/dist/*.whl
+peers/ours/bin/python calls.py tokenbook >>"$results"
+node calls.mjs "$root" >>"$results"
 python3 calls.py compare <"$results"

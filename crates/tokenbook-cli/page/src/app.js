@@ -272,7 +272,7 @@ function alerts(data) {
 function forecast(data) {
   const { total } = data.forecast;
   const band = (value) => (value.low === undefined ? '–' : `${money(usd(value.low))} to ${money(usd(value.high))}`);
-  return table('The next days', total.days, [
+  return table('The next days', total.days ?? [], [
     ['day', (row) => row.day, undefined, false],
     ['expected cost', (row) => money(usd(row.cost_usd.expected)), (row) => row.cost_usd.expected],
     ['nine times of ten', (row) => band(row.cost_usd), (row) => (row.cost_usd.low === undefined ? '' : `${row.cost_usd.low} to ${row.cost_usd.high}`)],
