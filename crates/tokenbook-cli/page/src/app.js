@@ -388,7 +388,6 @@ if (inlined) {
   draw(data);
 } else {
   load();
-  let recorded;
   const events = new EventSource('api/events');
   events.onopen = () => {
     live.textContent = 'live';
@@ -400,8 +399,8 @@ if (inlined) {
   };
   events.onmessage = ({ data }) => {
     const news = JSON.parse(data);
-    const isNew = recorded !== undefined && (news.recorded !== recorded || JSON.stringify(news.live) !== JSON.stringify(shown?.live.calls));
-    recorded = news.recorded;
+    // Compared with what is shown, not with the news before: a call may have come between the page and its first news.
+    const isNew = shown !== undefined && (news.recorded !== shown.stats.recorded || JSON.stringify(news.live) !== JSON.stringify(shown.live.calls));
     // A page that somebody is reading a call on, or typing in, is not drawn anew under them.
     if (isNew && !document.querySelector('dialog[open]')) load();
   };
