@@ -106,7 +106,9 @@ pub(crate) struct Key {
 /// Sums not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
-    sums: FastMap<Key, Sums>,
+    /// Where in `sums` a row's stand: rows are sorted and tables grow without moving the sums, of which each has 800 bytes.
+    rows: FastMap<Key, u32>,
+    sums: Vec<Sums>,
     /// The calls' sizes by day and combo, not yet made into histograms.
     sizes: FastMap<(i64, i64), Vec<(i64, Sizes)>>,
     share: Share,
@@ -115,8 +117,18 @@ pub(crate) struct Deltas {
 
 impl Deltas {
     pub(crate) fn clear(&mut self) {
+        self.rows.clear();
         self.sums.clear();
         self.sizes.clear();
+    }
+
+    fn sums_of<'sums>(rows: &mut FastMap<Key, u32>, sums: &'sums mut Vec<Sums>, key: Key) -> &'sums mut Sums {
+        let next = u32::try_from(sums.len()).expect("there are fewer rows than that on any disk");
+        let at = *rows.entry(key).or_insert(next);
+        if at == next {
+            sums.push(Sums::default());
+        }
+        &mut sums[at as usize]
     }
 
     /// Adds one call to every rollup that it belongs to.
@@ -126,9 +138,10 @@ impl Deltas {
         let mut share = std::mem::take(&mut self.share);
         share.clone_from(&facts.share);
         Facts::add_tools(&facts.tools, &mut share);
+        let (rows, sums) = (&mut self.rows, &mut self.sums);
         let mut add = |kind: Kind, facet, share: &Share| {
             let bucket = if kind == Kind::Hour { facts.at.div_euclid(MS_PER_HOUR) } else { day };
-            self.sums.entry(Key { kind, bucket, facet, combo }).or_default().add_share(share);
+            Self::sums_of(rows, sums, Key { kind, bucket, facet, combo }).add_share(share);
         };
         add(Kind::Hour, 0, &share);
         add(Kind::Day, 0, &share);
@@ -177,28 +190,32 @@ impl Deltas {
     pub(crate) fn into_sorted(mut self) -> (BTreeMap<Key, Sums>, BTreeMap<Key, Spread>) {
         self.add_months();
         let spreads = self.take_spreads();
-        (self.sums.into_iter().collect(), spreads)
+        let sums = self.sorted_rows().into_iter().map(|(key, at)| (key, std::mem::take(&mut self.sums[at as usize])));
+        (sums.collect(), spreads)
+    }
+
+    /// The rows in the order of the disk, where neighbours are written together.
+    fn sorted_rows(&mut self) -> Vec<(Key, u32)> {
+        let mut rows: Vec<_> = self.rows.drain().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows
     }
 
     /// Adds days up to months: once for each sum, not once for each call.
-    #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
     fn add_months(&mut self) {
-        let mut months: FastMap<Key, Sums> = FastMap::default();
-        for (key, sums) in &self.sums {
+        let days: Vec<(Key, u32)> = self.rows.iter().map(|(key, at)| (*key, *at)).collect();
+        for (key, at) in days {
             if let Some(kind) = key.kind.by_month() {
                 let bucket = Calendar::first_day(Unit::Month, key.bucket);
-                months.entry(Key { kind, bucket, ..*key }).or_default().add(sums);
+                let day = self.sums[at as usize].clone();
+                Self::sums_of(&mut self.rows, &mut self.sums, Key { kind, bucket, ..key }).add(&day);
             }
         }
-        self.sums.extend(months);
     }
 
     /// Adds the sums to those on disk and forgets them.
     pub(crate) fn write(&mut self, db: &Connection) -> Result<()> {
         self.add_months();
-        // Sorted, so that neighbours on disk are written together.
-        let mut all: Vec<_> = self.sums.drain().collect();
-        all.sort_unstable_by_key(|(key, _)| *key);
         let mut read = db
             .prepare_cached("SELECT sums FROM roll WHERE kind = ?1 AND bucket = ?2 AND facet = ?3 AND combo = ?4")
             .map_err(sqlite)?;
@@ -208,7 +225,8 @@ impl Deltas {
             )
             .map_err(sqlite)?;
         let mut bytes = Vec::with_capacity(128);
-        for (Key { kind, bucket, facet, combo }, mut sums) in all {
+        for (Key { kind, bucket, facet, combo }, at) in self.sorted_rows() {
+            let sums = &mut self.sums[at as usize];
             let found = read
                 .query_row((kind as i64, bucket, facet, combo), |row| {
                     Ok(row.get_ref(0)?.as_blob().map(|bytes| sums.add_written(bytes)))
@@ -223,6 +241,7 @@ impl Deltas {
             sums.write(&mut bytes);
             write.execute((kind as i64, bucket, facet, combo, &bytes[..])).map_err(sqlite)?;
         }
+        self.sums.clear();
         for (Key { kind, bucket, facet, combo }, mut spread) in self.take_spreads() {
             let found = read
                 .query_row((kind as i64, bucket, facet, combo), |row| {
