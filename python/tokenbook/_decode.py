@@ -47,7 +47,7 @@ def _decoder(kind: Any) -> Decoder:
         return lambda value: None if value is None else read(value)
     if origin is list:
         read = _decoder(arguments[0])
-        return _same if read is _same else lambda value: [read(item) for item in value]
+        return _same if read is _same else lambda value: list(map(read, value))
     if origin is dict:
         read = _decoder(arguments[1])
         return _same if read is _same else lambda value: {key: read(item) for key, item in value.items()}

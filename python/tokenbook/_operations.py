@@ -83,11 +83,6 @@ def cost(
     return decode(types.Cost, _wire.call("cost", args))
 
 
-def _column(column: Any) -> Any:
-    """A column as a list, from a list, a NumPy array or a column of a data frame."""
-    return column.tolist() if hasattr(column, "tolist") else column
-
-
 def cost_batch(
     *,
     models: Sequence[str],
@@ -103,15 +98,8 @@ def cost_batch(
     column is a kind of tokens: ``input_tokens=[…], output_tokens=[…]``. ``at`` is the instant of all calls, ``at_ms``
     that of each in milliseconds since 1970. Lists, NumPy arrays and data frame columns are taken.
     """
-    args = {
-        "models": list(models),
-        "model": _column(model),
-        "provider": provider,
-        "at": at,
-        "at_ms": _column(at_ms),
-        "tokens": {name: _column(column) for name, column in columns.items()},
-    }
-    return decode(types.BatchCost, _wire.call("cost_batch", args))
+    args = {"models": list(models), "provider": provider, "at": at}
+    return decode(types.BatchCost, _wire.cost_batch(args, {"model": model, "at_ms": at_ms}, columns))
 
 
 def count_request(api: str, body: Body, *, model: str | None = None) -> types.RequestCount:

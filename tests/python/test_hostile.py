@@ -107,3 +107,23 @@ def test_money_is_never_a_float_and_never_in_exponents() -> None:
     usage = {"input_tokens": 1}
     cost = tokenbook._wire.call("cost", {"model": "any", "usage": usage, "stated_cost_usd": decimal.Decimal("2.5E-7")})
     assert cost["total_usd"] == "0.00000025"
+
+
+@pytest.mark.parametrize("column", [[1, -1], [2**53], [2**70], [1.5], [True], [math.nan], ["1"], [None]])
+def test_columns_are_refused_by_field(column: list[Any]) -> None:
+    with pytest.raises(tokenbook.InvalidArgumentError, match=r"^tokens\.input_tokens"):
+        tokenbook.cost_batch(models=["gpt-4o"], input_tokens=column, at=AT)
+    assert tokenbook.cost_batch(models=["gpt-4o"], input_tokens=[1_000_000], at=AT).sum_usd == decimal.Decimal("2.5")
+
+
+def test_columns_may_be_arrays() -> None:
+    numpy = pytest.importorskip("numpy")
+    want = tokenbook.cost_batch(models=["gpt-4o", "gpt-5"], model=[0, 1, 1], input_tokens=[1, 2, 3], at=AT)
+    for kind in ("int64", "int32", "uint64", "<i8", ">i8"):
+        have = tokenbook.cost_batch(
+            models=["gpt-4o", "gpt-5"],
+            model=numpy.array([0, 1, 1], kind),
+            input_tokens=numpy.array([1, 9, 2, 9, 3, 9], kind)[::2],
+            at=AT,
+        )
+        assert have == want

@@ -3,7 +3,7 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyString;
 use tokenbook_wire as wire;
 
@@ -13,7 +13,7 @@ const DETACH_FROM_BYTES: usize = 32 * 1024;
 #[pymodule(name = "_tokenbook", gil_used = false)]
 mod tokenbook_python {
     #[pymodule_export]
-    use super::{Ledger, Meter, UsageStream, call, count, count_batch, count_up_to};
+    use super::{Ledger, Meter, UsageStream, call, cost_batch, count, count_batch, count_up_to};
 }
 
 /// Counts the tokens of a text.
@@ -45,6 +45,17 @@ fn count_up_to(py: Python<'_>, text: &Bound<'_, PyString>, limit: u64, encoding:
 fn call(py: Python<'_>, op: &str, args: &Bound<'_, PyString>) -> PyResult<String> {
     let args = well_formed(args)?;
     py.detach(|| wire::call(op, &args)).map_err(raise)
+}
+
+/// Prices many calls: arguments as JSON text, and columns of numbers as 64 bits each, little-endian.
+#[pyfunction]
+fn cost_batch(py: Python<'_>, args: &Bound<'_, PyString>, columns: Vec<(String, PyBackedBytes)>) -> PyResult<String> {
+    let args = well_formed(args)?;
+    py.detach(|| {
+        let columns: Vec<(String, &[u8])> = columns.iter().map(|(name, bytes)| (name.clone(), &bytes[..])).collect();
+        wire::cost_batch(&args, &columns)
+    })
+    .map_err(raise)
 }
 
 /// An open ledger.

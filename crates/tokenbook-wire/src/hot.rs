@@ -1,8 +1,9 @@
-//! Counting without JSON: the paths that are called in loops.
+//! Counting without JSON, and pricing columns without it: the paths that are called in loops or with millions of numbers.
 
+use tokenbook::cost::CostBatch;
 use tokenbook::{Count, Encoding, Error, ErrorCode, Result};
 
-use crate::guard;
+use crate::{guard, ops, text};
 
 /// Finds the encoding of a name, or of a model whose vocabulary is public.
 pub(crate) fn encoding(name: &str) -> Result<Encoding> {
@@ -59,4 +60,99 @@ pub fn count_up_to_number(text: &str, limit: f64, name: &str) -> Result<Option<u
         .and_then(|json| serde_json::from_str::<Count>(&json))
         .map_err(|_| Error::invalid(format!("limit: expected a whole number from 0 to {}, got {limit}", Count::MAX)))?;
     count_up_to(text, whole.get(), name)
+}
+
+/// The operation `cost_batch` with its columns as numbers of 64 bits, little-endian, instead of JSON: `model`, `at_ms`,
+/// or a kind of tokens. `args` may hold further columns.
+///
+/// # Errors
+///
+/// Those of the operation, in its words; [`ErrorCode::InvalidArgument`] also for a column whose bytes are no whole numbers
+/// of 64 bits.
+pub fn cost_batch(args: &str, columns: &[(String, &[u8])]) -> Result<String> {
+    guard(|| {
+        let args = text::without_nulls(args);
+        let mut batch: CostBatch = text::read(&args)?;
+        for (name, bytes) in columns {
+            let (words, []) = bytes.as_chunks::<8>() else {
+                return Err(Error::invalid(format!("{name}: {} bytes are no numbers of 64 bits", bytes.len())));
+            };
+            let numbers = || words.iter().map(|word| i64::from_le_bytes(*word));
+            match name.as_str() {
+                "at_ms" => batch.at_ms = Some(numbers().collect()),
+                "model" => match numbers().map(u32::try_from).collect() {
+                    Ok(all) => batch.model = Some(all),
+                    Err(_) => return refused("model", numbers()),
+                },
+                kind => {
+                    let counts = numbers().map(|number| u64::try_from(number).ok().and_then(|it| Count::new(it).ok()));
+                    match counts.collect() {
+                        Some(all) => batch.tokens.insert(kind.to_owned(), all),
+                        None => return refused(kind, numbers()),
+                    };
+                }
+            }
+        }
+        text::write(&ops::price::cost_batch(batch)?)
+    })
+}
+
+/// What the operation says of the first number that a column can't hold.
+fn refused(column: &str, numbers: impl Iterator<Item = i64>) -> Result<String> {
+    let numbers: Vec<i64> = numbers.collect();
+    let args = if column == "model" {
+        serde_json::json!({ "models": [], "model": numbers, "tokens": {} })
+    } else {
+        serde_json::json!({ "models": [], "tokens": { column: numbers } })
+    };
+    let json = text::write(&args)?;
+    let batch: CostBatch = text::read(&json)?;
+    text::write(&ops::price::cost_batch(batch)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(numbers: &[i64]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    fn of(columns: &[(&str, &[i64])]) -> Result<String> {
+        let bytes: Vec<_> = columns.iter().map(|(name, numbers)| ((*name).to_owned(), packed(numbers))).collect();
+        let columns: Vec<_> = bytes.iter().map(|(name, bytes)| (name.clone(), &bytes[..])).collect();
+        cost_batch(r#"{"models": ["gpt-4o", "gpt-5"], "at": "2026-11-22T12:00:00Z", "tokens": {}}"#, &columns)
+    }
+
+    #[test]
+    fn packed_columns_say_what_json_says() {
+        let bounds: [&[i64]; 5] = [&[3, -1], &[1 << 53], &[i64::MIN], &[7, 9_007_199_254_740_991], &[]];
+        for numbers in bounds {
+            let json = serde_json::json!({
+                "models": ["gpt-4o", "gpt-5"], "at": "2026-11-22T12:00:00Z", "tokens": {"input_tokens": numbers},
+            });
+            let want = crate::call("cost_batch", &json.to_string());
+            let have = of(&[("input_tokens", numbers)]);
+            match (have, want) {
+                (Ok(have), Ok(want)) => assert_eq!(have, want),
+                (Err(have), Err(want)) => assert_eq!(crate::fault(&have), crate::fault(&want)),
+                (have, want) => panic!("{numbers:?}: {have:?}, {want:?}"),
+            }
+        }
+        assert_eq!(
+            of(&[("model", &[1, -1]), ("input_tokens", &[1, 1])]).expect_err("no model").message(),
+            crate::call("cost_batch", r#"{"models": [], "model": [1, -1], "tokens": {}}"#)
+                .expect_err("no model")
+                .message()
+        );
+        let torn = cost_batch(r#"{"models": [], "tokens": {}}"#, &[("at_ms".to_owned(), &[0; 9])]);
+        assert_eq!(torn.expect_err("no numbers").code(), ErrorCode::InvalidArgument);
+    }
+
+    #[test]
+    fn packed_columns_are_priced() {
+        let two =
+            of(&[("model", &[0, 1]), ("input_tokens", &[1_000_000, 2_000_000]), ("at_ms", &[1_795_000_000_000; 2])]);
+        assert!(two.expect("priced").contains(r#""sum_usd":"5""#));
+    }
 }

@@ -105,7 +105,7 @@ pub(super) fn cost(args: CostArgs) -> Result<Cost> {
     tokenbook::cost(&CostQuery { price, usage: &args.usage, stated: args.stated_cost_usd }, &catalog())
 }
 
-pub(super) fn cost_batch(args: CostBatch) -> Result<BatchCost> {
+pub(crate) fn cost_batch(args: CostBatch) -> Result<BatchCost> {
     tokenbook::cost::cost_batch(&args, clock::now()?, &catalog())
 }
 
