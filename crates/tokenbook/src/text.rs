@@ -9,6 +9,7 @@ pub(crate) mod claude;
 mod counter;
 mod fast;
 mod hash;
+mod lanes;
 #[cfg(target_family = "wasm")]
 mod lazy;
 mod models;

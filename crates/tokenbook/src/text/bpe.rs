@@ -192,9 +192,6 @@ fn packed(id: u32, place: usize) -> u32 {
     if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
 }
 
-/// Pieces that are merged in turns.
-const LANES: usize = 8;
-
 impl Vocab {
     /// Appends the tokens of a piece.
     pub(super) fn encode_piece(&self, piece: &[u8], out: &mut Vec<u32>) {
@@ -204,49 +201,6 @@ impl Vocab {
             out.push(id);
         } else {
             self.extend_piece(piece, 0, out);
-        }
-    }
-
-    /// The number of tokens of each piece of at most `N` bytes, told to `done` with the piece's number.
-    ///
-    /// The pieces are merged in turns, a step each, so that one's memory comes while the others are worked on.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_pieces<'a, const N: usize>(
-        &self,
-        mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
-        mut done: impl FnMut(usize, u64),
-    ) {
-        let mut lanes: [(usize, Merge<N>); LANES] = std::array::from_fn(|_| (0, Merge::new(self, &[])));
-        let mut used = 0;
-        loop {
-            let kept = used;
-            while used < LANES
-                && let Some((number, piece)) = pieces.next()
-            {
-                lanes[used] = (number, Merge::new(self, piece));
-                used += 1;
-            }
-            if used == 0 {
-                return;
-            }
-            for (_, lane) in &mut lanes[..kept] {
-                lane.settle(self);
-            }
-            for (_, lane) in &mut lanes[kept..used] {
-                lane.begin(self);
-            }
-            let mut lane = 0;
-            while lane < used {
-                let (number, merge) = &mut lanes[lane];
-                if merge.step(self) {
-                    lane += 1;
-                } else {
-                    done(*number, merge.count);
-                    used -= 1;
-                    lanes.swap(lane, used);
-                }
-            }
         }
     }
 

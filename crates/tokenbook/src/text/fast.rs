@@ -12,6 +12,9 @@ use super::scan::{self, Scan, WINDOW, Window};
 use super::split::Pattern;
 use super::vocab::Vocab;
 
+/// Pieces that are merged together, if there are so many.
+const TOGETHER: usize = 64;
+
 /// What is read at once.
 const READ: usize = size_of::<Window>();
 
@@ -89,11 +92,15 @@ impl Job<'_> {
                     total += self.waited::<S>(text);
                 }
                 if total > self.limit {
+                    self.cache.missed.clear();
                     return total;
                 }
             }
             if self.count > 0 {
                 total += self.waited::<S>(space);
+            }
+            if !self.cache.missed.is_empty() {
+                total += S::merge_missed(self, space);
             }
             done = from;
         }
@@ -227,7 +234,8 @@ impl Job<'_> {
             let (key, hash, start) = self.cache.keys[index];
             total += self.look_up(start, key, hash, NOBODY);
         }
-        if !self.cache.missed.is_empty() {
+        // Merging many at once hides how long memory takes; what is a part of something can't wait for that.
+        if new_longs + new_longers > 0 || self.cache.missed.len() >= TOGETHER {
             total += S::merge_missed(self, text);
         }
         for owner in 0..new_longs {
@@ -264,8 +272,8 @@ impl Job<'_> {
             let all = missed.iter().enumerate().filter(move |(_, piece)| lengths.contains(&piece.length));
             all.map(|(number, piece)| (number, &text[piece.start..piece.start + piece.length]))
         };
-        vocab.count_pieces::<SMALL>(pieces(0..=SMALL), &mut add);
-        vocab.count_pieces::<MIDDLE>(pieces(SMALL + 1..=MIDDLE), &mut add);
+        vocab.count_small(pieces(0..=SMALL), &mut add);
+        vocab.count_middle(pieces(SMALL + 1..=MIDDLE), &mut add);
         for (number, piece) in pieces(MIDDLE + 1..=usize::MAX) {
             add(number, vocab.count_piece(piece));
         }

@@ -4,7 +4,7 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{MERGE_SLOTS, bytes_hash, merge_place, pair_key};
+use super::hash::{ID_BITS, MERGE_SLOTS, bytes_hash, merge_place, pair_key};
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
@@ -12,6 +12,9 @@ pub(super) const LONGEST: usize = 128;
 
 /// No token: two tokens that don't merge.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// An id that no token has, for the places before and behind a piece: nothing merges with it.
+pub(super) const BORDER: u32 = (1 << ID_BITS) - 1;
 
 /// What the build script made of one vocabulary.
 pub(super) struct Tables {
@@ -124,7 +127,10 @@ impl Vocab {
         if id < self.limit { id } else { NONE }
     }
 
-    fn merge_place(&self, left: u32, right: u32) -> (usize, u32) {
+    /// Where a merge would be: its bucket and its mark there.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn merge_place(&self, left: u32, right: u32) -> (usize, u32) {
         let bits = self.tables.merges.len().trailing_zeros();
         merge_place(pair_key(left, right), self.tables.merge_seed, bits)
     }
@@ -133,14 +139,27 @@ impl Vocab {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn prefetch_merge(&self, left: u32, right: u32) {
-        raw::prefetch(self.tables.merges, self.merge_place(left, right).0);
+        self.prefetch_bucket(self.merge_place(left, right).0);
+    }
+
+    /// Asks for the memory of a bucket of merges.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn prefetch_bucket(&self, bucket: usize) {
+        raw::prefetch(self.tables.merges, bucket);
     }
 
     /// What two tokens may merge into, or [`NONE`]: never more than what they do merge into, and seldom something else.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn merge_guess(&self, left: u32, right: u32) -> u32 {
-        let (bucket, mark) = self.merge_place(left, right);
+        self.guess_at(self.merge_place(left, right))
+    }
+
+    /// The same at a place that is known.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn guess_at(&self, (bucket, mark): (usize, u32)) -> u32 {
         // The id is what is left of a slot that has the mark.
         let least = self.tables.merges[bucket].iter().map(|slot| slot ^ mark).fold(NONE, u32::min);
         if least < self.limit { least } else { NONE }

@@ -1,0 +1,220 @@
+//! Counting the tokens of many short pieces by merging them side by side.
+//!
+//! One piece's merges wait for each other and for memory, so a step of every piece is done in turn. A step has no branch
+//! that depends on the text but one, whether anything is left to merge: places that aren't there have ids of their own,
+//! and a merge that was found by its mark alone is checked a turn later and, if it was another pair's, the whole piece is
+//! counted again by [`Vocab::count_piece`], which trusts no mark.
+#![expect(clippy::cast_possible_truncation, reason = "places are below 64")]
+
+use super::bpe::{MIDDLE, SMALL};
+use super::vocab::{BORDER, NONE, Vocab};
+
+/// Pieces that are merged in turns.
+const LANES: usize = 8;
+
+/// Bits for a place beside an id in 32 bits.
+const PLACE_BITS: u32 = 6;
+
+/// No merge is possible.
+const NEVER: u32 = u32::MAX;
+
+/// A piece while it is merged. Its first token is at place 1, and `N` is a power of two with room for its bytes between
+/// the borders at both ends.
+struct Lane<'a, const N: usize> {
+    number: usize,
+    piece: &'a [u8],
+    ids: [u32; N],
+    /// What the token at each place and the next may merge into, with the place below, so that the least is the one to do.
+    pairs: [u32; N],
+    /// A bit for each place that has a token, and for the borders.
+    live: u64,
+    /// Tokens that are left.
+    count: u64,
+    /// The last merge: the token, its halves, and the places of it and of the token before.
+    merged: (u32, u32, u32),
+    at: usize,
+    before: usize,
+    /// Where the pairs of that token with its neighbours would be.
+    left: (usize, u32),
+    right: (usize, u32),
+    /// Whether every merge so far was of its halves.
+    sure: bool,
+}
+
+impl<'a, const N: usize> Lane<'a, N> {
+    const EMPTY: Self = Self {
+        number: 0,
+        piece: &[],
+        ids: [BORDER; N],
+        pairs: [NEVER; N],
+        live: 0,
+        count: 0,
+        merged: (0, 0, 0),
+        at: 0,
+        before: 0,
+        left: (0, 0),
+        right: (0, 0),
+        sure: true,
+    };
+
+    /// Begins with bytes, or with characters that are sure to become tokens, and asks for the memory of their pairs.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn fill(&mut self, vocab: &Vocab, number: usize, piece: &'a [u8]) {
+        (self.number, self.piece, self.sure) = (number, piece, true);
+        self.pairs = [NEVER; N];
+        let mut last = 0;
+        if piece.is_ascii() {
+            for &byte in piece {
+                last += 1;
+                self.ids[last & (N - 1)] = vocab.single(byte);
+            }
+        } else {
+            let mut at = 0;
+            while at < piece.len() {
+                let (atom, length) = vocab.atom(&piece[at..]);
+                let bytes = if atom == NONE { &piece[at..at + length] } else { &piece[..1] };
+                for &byte in bytes {
+                    let id = if atom == NONE { vocab.single(byte) } else { atom };
+                    if last > 0 && self.ids[last & (N - 1)] | id >= 256 {
+                        vocab.prefetch_merge(self.ids[last & (N - 1)], id);
+                    }
+                    last += 1;
+                    self.ids[last & (N - 1)] = id;
+                }
+                at += length;
+            }
+        }
+        self.ids[(last + 1) & (N - 1)] = BORDER;
+        self.count = last as u64;
+        self.live = u64::MAX >> (62 - last);
+    }
+
+    /// Looks up the pairs that it begins with.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn begin(&mut self, vocab: &Vocab) {
+        for place in 1..self.count as usize {
+            let (left, right) = (self.ids[place & (N - 1)], self.ids[(place + 1) & (N - 1)]);
+            let id = if left | right < 256 { vocab.merge_bytes(left, right) } else { vocab.merge_guess(left, right) };
+            self.pairs[place & (N - 1)] = packed(id, place);
+        }
+    }
+
+    /// Merges one pair and asks for the memory of its new neighbours' pairs; `false` if nothing is left to merge.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn step(&mut self, vocab: &Vocab) -> bool {
+        let least = self.pairs[1..=N / 2].iter().copied().fold(NEVER, u32::min);
+        if least == NEVER {
+            return false;
+        }
+        let (id, at) = (least >> PLACE_BITS, least as usize & (N - 1));
+        let above = self.live >> at >> 1;
+        let right = (at + 1 + above.trailing_zeros() as usize) & (N - 1);
+        let after = (at + 1 + (above & above.wrapping_sub(1)).trailing_zeros() as usize) & (N - 1);
+        let below = self.live & ((1 << at) - 1);
+        let before = (63 - below.leading_zeros() as usize) & (N - 1);
+        self.merged = (id, self.ids[at], self.ids[right]);
+        vocab.prefetch_halves(id);
+        self.count -= 1;
+        self.live &= !(1 << right);
+        self.ids[at] = id;
+        self.pairs[right] = NEVER;
+        (self.at, self.before) = (at, before);
+        self.left = vocab.merge_place(self.ids[before], id);
+        self.right = vocab.merge_place(id, self.ids[after]);
+        vocab.prefetch_bucket(self.left.0);
+        vocab.prefetch_bucket(self.right.0);
+        true
+    }
+
+    /// Looks up the pairs of the token that the last step made.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn settle(&mut self, vocab: &Vocab) {
+        let (id, left, right) = self.merged;
+        self.sure &= vocab.arises(id, left, right);
+        self.pairs[self.at & (N - 1)] = packed(vocab.guess_at(self.right), self.at);
+        self.pairs[self.before & (N - 1)] = packed(vocab.guess_at(self.left), self.before);
+    }
+
+    /// The number of tokens once nothing is left to merge.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn total(&self, vocab: &Vocab) -> u64 {
+        if self.sure { self.count } else { vocab.count_piece(self.piece) }
+    }
+}
+
+/// An id to merge into with its place, or [`NEVER`].
+#[inline]
+fn packed(id: u32, place: usize) -> u32 {
+    if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
+}
+
+impl Vocab {
+    /// The number of tokens of each piece of at most [`SMALL`] bytes, told to `done` with the piece's number.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn count_small<'a>(
+        &self,
+        pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        done: impl FnMut(usize, u64),
+    ) {
+        self.count_pieces::<{ 2 * SMALL }>(pieces, done);
+    }
+
+    /// The same of pieces of at most [`MIDDLE`] bytes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn count_middle<'a>(
+        &self,
+        pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        done: impl FnMut(usize, u64),
+    ) {
+        self.count_pieces::<{ 2 * MIDDLE }>(pieces, done);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn count_pieces<'a, const N: usize>(
+        &self,
+        mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        mut done: impl FnMut(usize, u64),
+    ) {
+        let mut lanes = [Lane::<N>::EMPTY; LANES];
+        // The lanes in use come first.
+        let mut order: [usize; LANES] = std::array::from_fn(|lane| lane);
+        let mut used = 0;
+        loop {
+            let kept = used;
+            while used < LANES
+                && let Some((number, piece)) = pieces.next()
+            {
+                lanes[order[used]].fill(self, number, piece);
+                used += 1;
+            }
+            if used == 0 {
+                return;
+            }
+            for &lane in &order[..kept] {
+                lanes[lane].settle(self);
+            }
+            for &lane in &order[kept..used] {
+                lanes[lane].begin(self);
+            }
+            let mut turn = 0;
+            while turn < used {
+                let lane = &mut lanes[order[turn]];
+                if lane.step(self) {
+                    turn += 1;
+                } else {
+                    done(lane.number, lane.total(self));
+                    used -= 1;
+                    order.swap(turn, used);
+                }
+            }
+        }
+    }
+}
