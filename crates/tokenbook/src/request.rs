@@ -215,11 +215,16 @@ impl Counted {
         }
         if let Some(openai) = OpenAi::parse(name) {
             let draft = framing::openai::count(body, openai);
+            if framing::openai::has_hidden_thinking(body, openai) {
+                let reason = "thinking is sent encrypted, and the provider alone knows its size".to_owned();
+                let counted = Self::estimated(draft, OpenAi::BAND, reason);
+                return Self { exactness: Exactness::LowerBound, ..counted };
+            }
             if is_only_text(body) {
                 return Self { draft, band: Band::NONE, exactness: Exactness::Exact, reason: None };
             }
             let reason = "how tools, schemas and pictures are shown to the model isn't documented".to_owned();
-            return Self::estimated(draft, OpenAi::band(body.shape), reason);
+            return Self::estimated(draft, OpenAi::BAND, reason);
         }
         let other = Other::parse(name);
         let reason = if other.name == "unknown" {
