@@ -183,7 +183,7 @@ impl Meter {
             if !ledger.has_budget_for(&query)? {
                 return text::write(&Hold::default());
             }
-            let sliced = call.max_tokens.is_none().then_some(Count::from(1_024));
+            let sliced = call.max_tokens.is_none().then_some(Count::new(SLICE)?);
             let output = call.max_tokens.or(sliced).unwrap_or_default();
             let input = self.counted().map(|counted| counted.high);
             let query = ReserveQuery {
@@ -275,7 +275,9 @@ impl Meter {
             return Ok(());
         }
         let call = state.asked.call(self.at)?;
-        let slice = Count::new(SLICE)?;
+        // As many as one event used up, however long it is.
+        let wanted = (streamed.tokens.get() + SLICE / 2 - covered.get()).div_ceil(SLICE);
+        let slice = Count::new(wanted * SLICE)?;
         let more = Extension {
             at: clock::now()?,
             cost_usd: price(&call, &Usage::new().with(TokenKind::Output, slice)),
