@@ -262,7 +262,7 @@ fn check_rollups(
         };
         found.rollups += 1;
         let frozen = match kind {
-            Kind::Hour => at.bucket * MS_PER_HOUR < head.pruned_before,
+            Kind::Hour | Kind::HourOverall => at.bucket * MS_PER_HOUR < head.pruned_before,
             _ if kind.is_of_months() => head.pruned_before > 0 && at.bucket <= pruned_month,
             _ => at.bucket < pruned_day,
         };

@@ -43,6 +43,12 @@ pub(crate) enum Kind {
     Called = 12,
     /// The same by month.
     CalledMonth = 13,
+    /// Every call, by hour UTC and nothing else: its combo is 0.
+    HourOverall = 14,
+    /// By tool and day and nothing else.
+    ToolOverall = 15,
+    /// By session and month and nothing else: sessions may be without number, and few are in several months.
+    SessionOverall = 16,
 }
 
 impl Kind {
@@ -61,7 +67,7 @@ impl Kind {
 
     /// The kind with this number of the file format.
     pub(crate) fn from_number(number: i64) -> Option<Self> {
-        const ALL: [Kind; 14] = [
+        const ALL: [Kind; 17] = [
             Kind::Hour,
             Kind::Day,
             Kind::Session,
@@ -76,6 +82,9 @@ impl Kind {
             Kind::ClassMonth,
             Kind::Called,
             Kind::CalledMonth,
+            Kind::HourOverall,
+            Kind::ToolOverall,
+            Kind::SessionOverall,
         ];
         usize::try_from(number).ok().and_then(|number| ALL.get(number).copied())
     }
@@ -84,8 +93,24 @@ impl Kind {
     pub(crate) const fn is_of_months(self) -> bool {
         matches!(
             self,
-            Self::Month | Self::TagMonth | Self::ToolMonth | Self::SpreadMonth | Self::ClassMonth | Self::CalledMonth
+            Self::Month
+                | Self::TagMonth
+                | Self::ToolMonth
+                | Self::SpreadMonth
+                | Self::ClassMonth
+                | Self::CalledMonth
+                | Self::SessionOverall
         )
+    }
+
+    /// The same over all agents, actions, models and providers, if it is kept: what a question by nothing else reads.
+    pub(crate) const fn overall(self) -> Option<Self> {
+        match self {
+            Self::Hour => Some(Self::HourOverall),
+            Self::Tool => Some(Self::ToolOverall),
+            Self::Session => Some(Self::SessionOverall),
+            _ => None,
+        }
     }
 
     /// Whether its rows hold spreads instead of sums.
@@ -175,27 +200,31 @@ impl Deltas {
 
     /// The sums and spreads in order, for comparing.
     pub(crate) fn into_sorted(mut self) -> (BTreeMap<Key, Sums>, BTreeMap<Key, Spread>) {
-        self.add_months();
+        self.add_coarser();
         let spreads = self.take_spreads();
         (self.sums.into_iter().collect(), spreads)
     }
 
-    /// Adds days up to months: once for each sum, not once for each call.
+    /// Adds days up to months, and combos to what is kept over all of them: once for each sum, not once for each call.
     #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
-    fn add_months(&mut self) {
-        let mut months: FastMap<Key, Sums> = FastMap::default();
+    fn add_coarser(&mut self) {
+        let mut coarser: FastMap<Key, Sums> = FastMap::default();
         for (key, sums) in &self.sums {
+            let month = || Calendar::first_day(Unit::Month, key.bucket);
             if let Some(kind) = key.kind.by_month() {
-                let bucket = Calendar::first_day(Unit::Month, key.bucket);
-                months.entry(Key { kind, bucket, ..*key }).or_default().add(sums);
+                coarser.entry(Key { kind, bucket: month(), ..*key }).or_default().add(sums);
+            }
+            if let Some(kind) = key.kind.overall() {
+                let bucket = if kind.is_of_months() { month() } else { key.bucket };
+                coarser.entry(Key { kind, bucket, combo: 0, ..*key }).or_default().add(sums);
             }
         }
-        self.sums.extend(months);
+        self.sums.extend(coarser);
     }
 
     /// Adds the sums to those on disk and forgets them.
     pub(crate) fn write(&mut self, db: &Connection) -> Result<()> {
-        self.add_months();
+        self.add_coarser();
         // Sorted, so that neighbours on disk are written together.
         let mut all: Vec<_> = self.sums.drain().collect();
         all.sort_unstable_by_key(|(key, _)| *key);
