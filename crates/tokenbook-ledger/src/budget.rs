@@ -8,7 +8,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Error, Result, Timestamp, Usd};
 
-pub(crate) use counter::{Context, Counters};
+pub(crate) use counter::{Context, Counters, check};
 pub(crate) use desk::Desk;
 pub use status::{BudgetState, BudgetStatus};
 

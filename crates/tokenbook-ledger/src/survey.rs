@@ -43,6 +43,17 @@ pub(crate) struct Span {
     pub(crate) tail: bool,
 }
 
+/// Which spans the classes of rollups are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spans {
+    /// Each month by itself, of rollups by month.
+    Months,
+    /// Each day by itself.
+    Days,
+    /// All days as one.
+    Run,
+}
+
 /// Calls that are priced alike within a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ClassKey {
@@ -116,8 +127,13 @@ impl<'a> Survey<'a> {
         } else {
             for piece in pieces(self.days, from, to, &Fit { days: true, hours: false, months: true }) {
                 match piece {
-                    Piece::Months(first, last) => self.take_rollups(true, first, last, wants, &mut gathered)?,
-                    Piece::Days(first, last) => self.take_rollups(false, first, last, wants, &mut gathered)?,
+                    Piece::Months(first, last) => {
+                        self.take_rollups(Spans::Months, first, last, wants, &mut gathered)?;
+                    }
+                    // All of one span: where a price changes inside it, its days are read again one by one.
+                    Piece::Days(first, last) => {
+                        self.take_rollups(Spans::Run, first, last, wants, &mut gathered)?;
+                    }
                     Piece::Hours(..) => {}
                     Piece::Calls(from, to) => self.take_calls(from, to, wants, &mut gathered)?,
                 }
@@ -140,7 +156,7 @@ impl<'a> Survey<'a> {
         let (first, last) = (self.days.day_of(span.from), self.days.day_of(span.to - 1) + 1);
         let mut gathered = Gathered::default();
         let wants = Wants { classes: true, ..Wants::default() };
-        self.take_rollups(false, first, last, wants, &mut gathered)?;
+        self.take_rollups(Spans::Days, first, last, wants, &mut gathered)?;
         Ok(gathered.classes)
     }
 
@@ -218,7 +234,8 @@ impl<'a> Survey<'a> {
         Ok(wanted)
     }
 
-    fn take_rollups(&mut self, months: bool, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+    fn take_rollups(&mut self, spans: Spans, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+        let months = spans == Spans::Months;
         let kinds = [
             (wants.sums, Kind::Day),
             (wants.tools, Kind::Tool),
@@ -231,7 +248,7 @@ impl<'a> Survey<'a> {
         for (_, kind) in kinds.into_iter().filter(|(wanted, _)| *wanted) {
             let stored = if months { kind.by_month().expect("kept by month too") } else { kind };
             let mut rows = statement.query((stored as i64, from, to)).map_err(sqlite)?;
-            let mut spans: Option<(i64, Span)> = None;
+            let mut last: Option<(i64, Span)> = None;
             while let Some(row) = rows.next().map_err(sqlite)? {
                 let combo: i64 = row.get(2).map_err(sqlite)?;
                 if !self.combo(combo)? {
@@ -246,15 +263,19 @@ impl<'a> Survey<'a> {
                     Kind::Called => into.called.entry((facet, combo)).or_default().add_written(bytes)?,
                     _ => {
                         let bucket: i64 = row.get(0).map_err(sqlite)?;
-                        let span = match spans {
+                        let span = match last {
                             Some((known, span)) if known == bucket => span,
                             _ => {
-                                let next = if months { self.days.next(Unit::Month, bucket) } else { bucket + 1 };
-                                let (from, to) = (self.days.day_start(bucket), self.days.day_start(next));
+                                let (first, next) = match spans {
+                                    Spans::Months => (bucket, self.days.next(Unit::Month, bucket)),
+                                    Spans::Days => (bucket, bucket + 1),
+                                    Spans::Run => (from, to),
+                                };
+                                let (from, to) = (self.days.day_start(first), self.days.day_start(next));
                                 Span { from, to, tail: false }
                             }
                         };
-                        spans = Some((bucket, span));
+                        last = Some((bucket, span));
                         into.classes.entry(ClassKey { span, combo, class: facet }).or_default().add_written(bytes)?;
                     }
                 }

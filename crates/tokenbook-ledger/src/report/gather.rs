@@ -407,8 +407,10 @@ impl Gathering<'_> {
             parts.into_iter().partition(|piece| matches!(piece, Piece::Calls(..)));
         self.take(&edges, Kind::Session, None, head, bounds)?;
         self.take_tail(from, to)?;
-        let mut ranks: FastMap<i64, u128> = FastMap::default();
-        self.cells.iter().for_each(|(cell, sums)| *ranks.entry(cell.session).or_default() += sums.rank(rank));
+        // Rows come in order of their session within a month or day: put in order as a whole, neighbours add up, which is
+        // faster than to look each of them up.
+        let mut ranks: Vec<(i64, u128)> =
+            self.cells.iter().map(|(cell, sums)| (cell.session, sums.rank(rank))).collect();
         let db = self.db;
         let sql = "SELECT facet, sums FROM roll WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3";
         let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
@@ -421,10 +423,16 @@ impl Gathering<'_> {
             let mut rows = statement.query((kind as i64, from, to)).map_err(sqlite)?;
             while let Some(row) = rows.next().map_err(sqlite)? {
                 let sums = row.get_ref(1).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
-                *ranks.entry(row.get(0).map_err(sqlite)?).or_default() += Sums::rank_of_written(sums, rank)?;
+                ranks.push((row.get(0).map_err(sqlite)?, Sums::rank_of_written(sums, rank)?));
             }
         }
-        let mut order: Vec<u128> = ranks.values().copied().collect();
+        ranks.sort_by_key(|(session, _)| *session);
+        ranks.dedup_by(|more, sum| {
+            let same = more.0 == sum.0;
+            sum.1 += if same { more.1 } else { 0 };
+            same
+        });
+        let mut order: Vec<u128> = ranks.iter().map(|(_, rank)| *rank).collect();
         let least = if order.len() > limit {
             let (_, least, _) = order.select_nth_unstable_by(limit - 1, |one, two| two.cmp(one));
             *least
@@ -432,8 +440,7 @@ impl Gathering<'_> {
             0
         };
         // Those that rank alike are put in order by name, for which they are needed.
-        let mut first: Vec<i64> =
-            ranks.iter().filter(|(_, rank)| **rank >= least).map(|(session, _)| *session).collect();
+        let mut first: Vec<i64> = ranks.iter().filter(|ranked| ranked.1 >= least).map(|ranked| ranked.0).collect();
         first.sort_unstable();
         if first.len() > MAX_FIRST.max(2 * limit) {
             self.cells.clear();
