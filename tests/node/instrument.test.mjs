@@ -151,10 +151,12 @@ test('errors are those of the SDK', async () => {
     const client = instrument(claude(step, { maxRetries: 0 }), { book, session: error_class });
     await assert.rejects(client.messages.create(asked), wanted);
   }
-  const timed = instrument(claude({ hang: true }, { maxRetries: 0, timeout: 20 }), { book, session: 'aborted' });
+  const timed = instrument(claude({ hang: true }, { maxRetries: 0, timeout: 20 }), { book, session: 'timeout' });
   await assert.rejects(timed.messages.create(asked), Anthropic.APIConnectionTimeoutError);
+  const left = instrument(claude({ hang: true }, { maxRetries: 0 }), { book, session: 'aborted' });
+  await assert.rejects(left.messages.create(asked, { signal: AbortSignal.timeout(20) }), Anthropic.APIUserAbortError);
   const calls = await recorded(book);
-  assert.equal(calls.length, 5);
+  assert.equal(calls.length, 6);
   for (const call of calls) assert.deepEqual([call.outcome, call.error_class], ['error', call.session]);
   // A refusal costs nothing; what a request without an answer has cost is unknown.
   assert.deepEqual(calls.map(({ session, cost }) => [session, cost.total_usd ?? cost.status]).sort(), [
@@ -163,6 +165,7 @@ test('errors are those of the SDK', async () => {
     ['connection_error', 'unpriced'],
     ['invalid_request', '0'],
     ['rate_limit', '0'],
+    ['timeout', 'unpriced'],
   ]);
 });
 
@@ -237,6 +240,17 @@ test('the answers of a batch are recorded when they are read, once, at the price
   assert.deepEqual(await read(), [['a', 'succeeded'], ['b', 'succeeded']]);
   const calls = await recorded(book);
   assert.deepEqual(calls.map(({ agent, batch, cost }) => [agent, batch, cost.total_usd]), [['nightly', true, '0.0000425'], ['nightly', true, '0.0000425']]);
+
+  const again = instrument(claude({ reply: { id: 'msg_same' } }), { book, agent: 'first' });
+  const { id } = await again.messages.batches.create({ requests: [{ custom_id: 'c', params: asked }] });
+  for (const agent of ['first', 'first', 'second']) {
+    await withCall({ agent }, async () => {
+      for await (const _ of await again.messages.batches.results(id)) ;
+    });
+    await flush(book);
+  }
+  assert.equal((await recorded(book)).length, 3);
+  assert.deepEqual([(await book.get('msg_same')).agent, health(book).failed], ['first', 0]);
 });
 
 test('a failing ledger is told of once, counted, and never noticed by a call', async () => {
@@ -377,8 +391,12 @@ test('a budget refuses a call before it is sent, and stops a stream in its midst
     for await (const chunk of stream) chunks += chunk.choices.length;
   }, (error) => (error.code ?? error.cause?.code) === 'budget_exceeded');
   assert.ok(chunks > 50 && chunks < 250, `${chunks}`);
+  // What was refused was no call.
   const calls = await recorded(book);
-  const stopped = calls.find(({ agent }) => agent === 'writer');
+  assert.deepEqual(calls.map(({ agent }) => agent), ['writer']);
+  assert.deepEqual(health(book), { open: 0, recorded: 1, failed: 0 });
+  assert.equal((await book.live()).calls.length, 0);
+  const [stopped] = calls;
   assert.deepEqual([stopped.partial, stopped.error_class], [true, 'budget_exceeded']);
   const [budget] = (await book.budgets()).budgets;
   assert.equal(budget.held_tokens, 0);

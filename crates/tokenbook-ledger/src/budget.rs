@@ -447,6 +447,15 @@ impl Ledger {
         self.inner()?.budgets.has_budget_for(self, query)
     }
 
+    /// Whether there is any budget at all, at about the cost of a look at a small file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when the file can't be read.
+    pub fn has_budgets(&self) -> Result<bool> {
+        self.inner()?.budgets.has_any(self)
+    }
+
     /// Puts aside what a call may cost at most, in every budget that is for it, or refuses.
     ///
     /// Without such a budget it costs about a microsecond and puts nothing aside. A hold lasts until it is settled by the

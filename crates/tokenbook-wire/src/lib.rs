@@ -9,6 +9,8 @@ mod alerts;
 #[cfg(feature = "ledger")]
 mod book;
 mod clock;
+#[cfg(feature = "ledger")]
+mod endings;
 mod guard;
 mod hot;
 #[cfg(feature = "ledger")]

@@ -55,12 +55,12 @@ fn run(book: &Book, number: u64, ended: &Ended) {
     let mut random = Random((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let args = json!({ "api": "openai.chat", "provider": "openai", "agent": format!("group-{group}"), "request":
         { "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] } });
-    let meter = Meter::open(book, &args.to_string()).expect("a call");
+    let meter = Meter::open(book, &args.to_string(), None, 0).expect("a call");
     if let Err(refused) = meter.reserve() {
         assert_eq!(refused.code().name(), "budget_exceeded", "{refused}");
         ended.refused.fetch_add(1, Ordering::Relaxed);
         // The request is not sent.
-        meter.finish(r#"{"refused": true, "error_class": "budget_exceeded"}"#).expect("recorded");
+        meter.void();
         return;
     }
     let length = random.between(1_000, 12_000);
@@ -74,7 +74,7 @@ fn run(book: &Book, number: u64, ended: &Ended) {
         if let Err(stop) = meter.push_event(&event.to_string()) {
             assert_eq!(stop.code().name(), "budget_exceeded", "{stop}");
             ended.stopped.fetch_add(1, Ordering::Relaxed);
-            meter.finish(r#"{"error_class": "budget_exceeded", "outcome": "error"}"#).expect("recorded");
+            meter.finish(r#"{"error_class": "budget_exceeded", "outcome": "error"}"#, None).expect("recorded");
             return;
         }
     }
@@ -82,7 +82,7 @@ fn run(book: &Book, number: u64, ended: &Ended) {
         "usage": { "prompt_tokens": 8, "completion_tokens": streamed, "total_tokens": streamed + 8 } });
     meter.push_event(&last.to_string()).expect("an end needs nothing");
     ended.whole.fetch_add(1, Ordering::Relaxed);
-    meter.finish("{}").expect("recorded");
+    meter.finish("{}", None).expect("recorded");
 }
 
 #[test]
