@@ -58,9 +58,7 @@ lint: target/.python target/.node-tools target/.page-tools ## check form, lints,
 	$(BIN)/ruff format --check python tests/python tests/demo tests/cli
 	$(BIN)/ruff check python tests/python tests/demo tests/cli
 	$(BIN)/mypy
-	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
 	node crates/tokenbook-cli/page/build.mjs --check
-	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.peers.json
 
 types: ## regenerate the types of TypeScript and Python
 	cargo xtask types
