@@ -352,6 +352,54 @@ test('a language model of the AI SDK is recorded by the middleware, whole and st
   assert.equal(calls.find(({ id }) => id === 'r1').max_tokens, 50);
 });
 
+test('a model of the AI SDK over an instrumented fetch leaves one record', async () => {
+  const book = new Ledger(':memory:');
+  const base = load({});
+  const watched = instrument(fetch, { book, agent: 'fetch' });
+  const ask = async () => {
+    const response = await watched(`${base}/v1/messages`, { method: 'POST', body: JSON.stringify(asked) });
+    const { id } = await response.json();
+    return { finishReason, usage, content: [{ type: 'text', text: 'Hello' }], warnings: [], response: { id, modelId: 'claude-haiku-4-5' } };
+  };
+  const inner = new MockLanguageModelV3({ provider: 'anthropic.messages', modelId: 'claude-haiku-4-5', doGenerate: ask });
+  await generateText({ model: wrapLanguageModel({ model: inner, middleware: languageModelMiddleware({ book, agent: 'ai' }) }), prompt: 'hi' });
+  assert.deepEqual((await recorded(book)).map(({ agent, api }) => [agent, api]), [['ai', 'ai_sdk']]);
+});
+
+test('a stream is read no faster than its reader reads', async () => {
+  const book = new Ledger(':memory:');
+  const counts = [];
+  for (const own of [false, true]) {
+    let given = 0;
+    const encoder = new TextEncoder();
+    const event = (data) => encoder.encode(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+    const body = () =>
+      new ReadableStream(
+        {
+          pull(controller) {
+            given += 1;
+            if (given === 1) controller.enqueue(event({ type: 'message_start', message: { id: `msg_slow_${own}`, type: 'message', role: 'assistant', model: asked.model, content: [], usage: { input_tokens: 5, output_tokens: 1 } } }));
+            else controller.enqueue(event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: ' word' } }));
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    const bare = new Anthropic({ apiKey: 'none', fetch: async () => new Response(body(), { headers: { 'content-type': 'text/event-stream' } }) });
+    const stream = await (own ? instrument(bare, { book }) : bare).messages.create({ ...asked, stream: true });
+    const iterator = stream[Symbol.asyncIterator]();
+    const seen = [];
+    for (let events = 0; events < 10; events += 1) {
+      await iterator.next();
+      await new Promise((done) => setTimeout(done, 2));
+      seen.push(given);
+    }
+    await iterator.return();
+    counts.push(seen);
+  }
+  assert.deepEqual(counts[1], counts[0]);
+  assert.equal((await recorded(book)).length, 1);
+});
+
 test('what is no client is refused by name', () => {
   const book = new Ledger(':memory:');
   assert.throws(() => instrument({}, { book }), { code: 'invalid_argument', message: /^client: / });

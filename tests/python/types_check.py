@@ -105,6 +105,10 @@ camel: usage_log.CamelCaseUsage = usage_log.camel_case_usage(logged)
 snake = usage_log.snake_case_usage(camel)
 phases: dict[str, int] = usage_log.phase_tokens({"scanner": [logged, camel], "analysis": None})
 room: usage_log.Headroom = usage_log.headroom([{"tokenUsage": fragment, "lines": 10}], comfortable=0.6)
+figures: usage_log.LimitFigures = room
+trend: list[usage_log.UtilizationDay] = usage_log.utilization_trend(
+    [{"tokenUsage": fragment, "timestamp": "2026-11-20"}]
+)
 usage_log.log_usage(logged, label="Scanner Token Usage")
 
 

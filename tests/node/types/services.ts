@@ -21,7 +21,7 @@ import {
   type UsageRecordOptions,
 } from 'tokenbook/services/smnb';
 import * as usageLog from 'tokenbook/services/usage-log';
-import type { AnyUsage, CamelCaseUsage, Contradiction, Headroom, TokenUsage, TokenUsageMetadata, WarningLevel, WarningOptions } from 'tokenbook/services/usage-log';
+import type { AnyUsage, CamelCaseUsage, Contradiction, Headroom, TokenUsage, TokenUsageMetadata, UtilizationDay, WarningLevel, WarningOptions, LimitFigures, MetadataFile } from 'tokenbook/services/usage-log';
 
 export async function asBefore(): Promise<void> {
   const request: TokenCountRequest = { model: 'claude-3-5-haiku-20241022', system: 's', messages: [{ role: 'user', content: 'Hi' }] };
@@ -86,9 +86,12 @@ export async function added(): Promise<void> {
   const alias: CamelCaseUsage = usageLog.camelCaseUsage(usage);
   const either: AnyUsage[] = [usage, alias];
   const total: number = usageLog.phaseTokens({ scanner: either, analysis: undefined }).total_tokens;
-  const told: Headroom = usageLog.headroom([{ tokenUsage: metadata, scriptType: 'scanner', lines: 10 }], { comfortable: 0.6 });
+  const files: MetadataFile[] = [{ tokenUsage: metadata, scriptType: 'scanner', lines: 10, timestamp: '2026-11-20T00:00:00Z' }];
+  const told: Headroom = usageLog.headroom(files, { comfortable: 0.6 });
+  const days: UtilizationDay[] = usageLog.utilizationTrend(files);
+  const figures: LimitFigures[] = [told, ...days];
   usageLog.logUsage(usage, { label: 'Scanner Token Usage', log: console.log, warn: console.warn, threshold: 0.8 });
   const warnings: WarningOptions = { subject: 'Scanner script' };
   const lines: string[] = [...usageLog.usageWarnings(usage, warnings), usageLog.formatUsage(usage), usageLog.utilizationPercent(1, 2)];
-  void [level, odd, total, told, lines, usageLog.isTruncated(usage)];
+  void [level, odd, total, figures, lines, usageLog.isTruncated(usage)];
 }
