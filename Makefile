@@ -34,7 +34,6 @@ test-node: target/.node target/.node-tools ## run the Node suites
 
 test-cli: target/.cli target/.python target/.node target/.node-tools ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
-	PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh >/dev/null
 
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
