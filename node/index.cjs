@@ -11,11 +11,23 @@ const DEFAULT_ENCODING = 'o200k_base';
 
 const invalid = (message) => new TokenbookError('invalid_argument', message);
 
+// Text of some kilobytes is handed over as bytes, in a place that is kept: half the time of a string.
+const LONG_FROM = 1024;
+const LONG_TO = 65_536;
+const encoder = new TextEncoder();
+let place;
+
+function callLong(op, text) {
+  place ??= new Uint8Array(3 * LONG_TO);
+  return native.callBytes(op, place, encoder.encodeInto(text, place).written);
+}
+
 /** Runs an operation that needs no ledger. */
 function call(op, args) {
   const text = stringify(args);
   try {
-    return JSON.parse(native.call(op, text));
+    const long = text.length >= LONG_FROM && text.length <= LONG_TO;
+    return JSON.parse(long ? callLong(op, text) : native.call(op, text));
   } catch (error) {
     throw fromFault(error);
   }

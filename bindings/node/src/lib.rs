@@ -37,6 +37,16 @@ pub fn call(op: String, args: String) -> Result<String> {
     wire::call(&op, &args).map_err(throw)
 }
 
+/// Runs an operation that needs no ledger, whose arguments are the first bytes of an array: long text comes faster so.
+#[napi(catch_unwind)]
+pub fn call_bytes(op: String, args: &[u8], length: u32) -> Result<String> {
+    let args = args.get(..length as usize).unwrap_or(args);
+    match std::str::from_utf8(args) {
+        Ok(args) => wire::call(&op, args).map_err(throw),
+        Err(error) => Err(throw(wire::Error::invalid(format!("not valid UTF-8: {error}")))),
+    }
+}
+
 /// Runs an operation that needs no ledger, off the event loop.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
 pub fn call_async(op: String, args: String) -> AsyncTask<Operation> {

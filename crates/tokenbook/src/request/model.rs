@@ -116,6 +116,11 @@ impl Claude {
             }
     }
 
+    /// What a call adds that is made together with one before it.
+    pub(super) fn further_call(self) -> i64 {
+        if self.family == Family::Sonnet35June { 52 } else { 34 }
+    }
+
     /// What an effort setting adds to adaptive thinking.
     pub(super) fn effort(self) -> i64 {
         if self.family == Family::Claude46 { 17 } else { 0 }
@@ -130,8 +135,8 @@ impl Claude {
     /// How far off an estimate can be.
     pub(super) fn band(self, tools: bool) -> Band {
         let band = match (self.generation, tools) {
-            (Generation::Old, false) => Band::new(2, 40, 40),
-            (Generation::Old, true) => Band::new(4, 15, 15),
+            (Generation::Old, false) => Band::new(2, 50, 40),
+            (Generation::Old, true) => Band::new(4, 36, 30),
             (Generation::New, false) => Band::new(2, 45, 45),
             (Generation::New, true) => Band::new(6, 25, 25),
         };

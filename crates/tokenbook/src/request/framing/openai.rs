@@ -127,7 +127,10 @@ impl Preamble<'_> {
     /// The tokens of what is added: more or fewer than alone, as its start can join the end of what is before it.
     fn added(&self, before: Option<&str>, text: &str) -> i64 {
         match before {
-            Some(before) => self.tokenizer.units(&[before, "\n\n", text].concat()) - self.tokenizer.units(before),
+            Some(before) => {
+                let end = last_words(before);
+                self.tokenizer.units(&[end, "\n\n", text].concat()) - self.tokenizer.units(end)
+            }
             None => tokens(self.model.around_message) + self.tokenizer.units(text),
         }
     }
@@ -182,6 +185,19 @@ impl Preamble<'_> {
         let units = self.added(before, &text) + tokens(around) + self.addressee(body);
         draft.part(PartKind::OutputSchema, output.name, None, units);
     }
+}
+
+/// The end of a text from a place on that no token of either encoding crosses: a space between two letters, which starts a
+/// word. What follows the text can't change the tokens before it.
+fn last_words(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let is_start = |at: &usize| {
+        bytes[*at] == b' '
+            && bytes[..*at].last().is_some_and(u8::is_ascii_lowercase)
+            && bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase)
+    };
+    // The word is kept off the end, where letters may follow it.
+    (1..bytes.len()).rev().find(is_start).map_or(text, |at| &text[at..])
 }
 
 /// The tokens of a tool's name where a message is addressed to it: `functions.name`, less what is before the name.
@@ -305,6 +321,27 @@ fn compact(arguments: Arguments<'_>) -> Cow<'_, str> {
         Arguments::Object(json) => Cow::Owned(json.compact()),
         Arguments::Text(text) => {
             serde_json::from_str::<Json<'_>>(text).map_or(Cow::Borrowed(text), |json| Cow::Owned(json.compact()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::Encoding;
+
+    proptest! {
+        #[test]
+        fn what_is_added_counts_the_same_behind_the_last_words(
+            before in "([a-zA-Z ,.'\n1é漢]|[a-z]{1,8} ){0,40}", text in "\\PC{0,12}",
+        ) {
+            for encoding in [Encoding::O200kBase, Encoding::Cl100kBase] {
+                let units = |text: &str| Tokenizer::Exact(encoding).units(text);
+                let added = |before: &str| units(&[before, "\n\n", &text].concat()) - units(before);
+                prop_assert_eq!(added(&before), added(last_words(&before)), "{:?}", before);
+            }
         }
     }
 }
