@@ -34,7 +34,6 @@ test-node: target/.node target/.node-tools ## run the Node suites
 
 test-cli: target/.cli target/.python target/.node target/.node-tools ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
-	PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh >/dev/null
 
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
@@ -58,9 +57,7 @@ lint: target/.python target/.node-tools target/.page-tools ## check form, lints,
 	$(BIN)/ruff format --check python tests/python tests/demo tests/cli
 	$(BIN)/ruff check python tests/python tests/demo tests/cli
 	$(BIN)/mypy
-	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.json
 	node crates/tokenbook-cli/page/build.mjs --check
-	tests/node/node_modules/.bin/tsc --project tests/node/tsconfig.peers.json
 
 types: ## regenerate the types of TypeScript and Python
 	cargo xtask types

@@ -11,11 +11,23 @@ const DEFAULT_ENCODING = 'o200k_base';
 
 const invalid = (message) => new TokenbookError('invalid_argument', message);
 
+// Text of some kilobytes is handed over as bytes, in a place that is kept: half the time of a string.
+const LONG_FROM = 1024;
+const LONG_TO = 65_536;
+const encoder = new TextEncoder();
+let place;
+
+function callLong(op, text) {
+  place ??= new Uint8Array(3 * LONG_TO);
+  return native.callBytes(op, place, encoder.encodeInto(text, place).written);
+}
+
 /** Runs an operation that needs no ledger. */
 function call(op, args) {
   const text = stringify(args);
   try {
-    return JSON.parse(native.call(op, text));
+    const long = text.length >= LONG_FROM && text.length <= LONG_TO;
+    return JSON.parse(long ? callLong(op, text) : native.call(op, text));
   } catch (error) {
     throw fromFault(error);
   }
@@ -139,9 +151,11 @@ class UsageStream {
 /** One call, from before it is sent until it is recorded. */
 class Meter {
   #native;
+  #book;
 
-  constructor(made) {
+  constructor(made, book) {
     this.#native = made;
+    this.#book = book;
   }
 
   #run(work) {
@@ -169,6 +183,16 @@ class Meter {
     return this.#run(() => JSON.parse(this.#native.progress()));
   }
 
+  /** Whether any budget is for the call; told without waiting. For the instrumentations, as all names with this sign. */
+  _hasBudget() {
+    return this.#run(() => this.#native.hasBudget());
+  }
+
+  /** Gives up a call that was not sent: nothing is recorded, and what was put aside for it is let go. */
+  void() {
+    this.#native.void();
+  }
+
   /** Puts the call's worst case aside in the budgets that it falls under. */
   async reserve() {
     try {
@@ -192,6 +216,11 @@ class Meter {
   finishSync(args = {}) {
     const text = stringify(args);
     return this.#run(() => JSON.parse(this.#native.finishSync(text)));
+  }
+
+  /** Ends the call; `_recordEnded` of its ledger records it. The body is handed over as the text that it is. */
+  _end(args, body) {
+    this.#book.end(this.#native, stringify(args), body);
   }
 }
 
@@ -231,14 +260,31 @@ class Ledger {
     return this.#call('record_response', args);
   }
 
-  /** Starts metering one call. */
-  meter(args) {
-    const text = stringify(args);
+  /** Starts metering one call, which was sent so long ago. */
+  meter(args, ageMs = 0) {
+    // A request that is text already is handed over as it is.
+    const request = typeof args?.request === 'string' ? args.request : undefined;
+    const text = stringify(request === undefined ? args : { ...args, request: undefined });
     try {
-      return new Meter(native.Meter.open(this.#native, text));
+      return new Meter(native.Meter.open(this.#native, text, request, ageMs), this.#native);
     } catch (error) {
       throw fromFault(error);
     }
+  }
+
+  /** Whether there is any budget; told without waiting. */
+  _hasBudgets() {
+    return this.#native.hasBudgets();
+  }
+
+  /** Records the calls that have ended until now, and tells what became of them. */
+  async _recordEnded() {
+    return JSON.parse(await this.#native.recordEnded());
+  }
+
+  /** The same before returning. */
+  _recordEndedSync() {
+    return JSON.parse(this.#native.recordEndedSync());
   }
 
   get(id, args = {}) {

@@ -236,6 +236,8 @@ export interface Meter {
    * @throws {TokenbookError} `budget_exceeded` when a budget refuses it: the request must not be sent.
    */
   reserve(): Promise<Hold>;
+  /** Gives up a call that was not sent: nothing is recorded, and what was put aside for it is let go. */
+  void(): void;
   /** Ends the call and records it, once. A stream without its final usage is recorded as partial. */
   finish(args?: MeterEnd): Promise<Metered>;
   /** Ends the call and records it before returning, for the end of a process. */

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
+
+from . import types
+from ._decode import decode
 
 _frame: contextvars.ContextVar[Frame | None] = contextvars.ContextVar("tokenbook_call", default=None)
 
@@ -51,7 +55,7 @@ class with_call:
     model: they are numbered as its attempts.
     """
 
-    __slots__ = ("_before", "_fields", "recorded")
+    __slots__ = ("_before", "_fields", "_told")
 
     def __init__(
         self,
@@ -70,14 +74,23 @@ class with_call:
         given["metadata"] = dict(metadata) if metadata is not None else None
         self._fields = {name: value for name, value in given.items() if value is not None}
         self._before: list[Frame | None] = []
-        self.recorded: list[Any] = []
-        """What was recorded inside, once it is in the ledger: a ``Metered`` each."""
+        self._told: list[Any] = []
+
+    @property
+    def recorded(self) -> Sequence[types.Metered]:
+        """What was recorded inside, once it is in the ledger."""
+        told = self._told
+        # Read when somebody asks: most blocks are only there to say who calls.
+        for at, one in enumerate(told):
+            if isinstance(one, str):
+                told[at] = decode(types.Metered, json.loads(one))
+        return told
 
     def __enter__(self) -> with_call:
         before = _frame.get()
         attempts = before.attempts if before is not None and "operation_id" not in self._fields else itertools.count(1)
         outer = before.fields if before is not None else {}
-        listeners = (*(before.listeners if before is not None else ()), self.recorded)
+        listeners = (*(before.listeners if before is not None else ()), self._told)
         self._before.append(before)
         _frame.set(Frame(merged(outer, self._fields), attempts, listeners))
         return self

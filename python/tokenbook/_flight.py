@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _writer, types
+from . import _wire, _writer, types
+from ._decode import decode
 from .errors import BudgetExceededError, ConflictError
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class Settings:
         self.on_usage = on_usage
         self.on_record = on_record
 
-    def tell(self, done: types.Metered, listeners: tuple[list[Any], ...]) -> None:
-        """Tells those who want to know of a record."""
+    def tell(self, done: str, listeners: tuple[list[Any], ...]) -> None:
+        """Tells those who want to know of a record, as its text."""
         for listener in listeners:
             listener.append(done)
         if self.on_record is not None:
-            self.on_record(done)
+            self.on_record(decode(types.Metered, json.loads(done)))
 
 
 class Flight:
@@ -138,10 +139,12 @@ class Flight:
         self._end("error", error_class_of(error))
 
     def refused(self) -> None:
-        """It was never sent: there is nothing to record."""
+        """It was never sent: there is no call to record."""
         with self._lock:
             self._ended = True
         _writer.ended(self)
+        # What may have been put aside for it is let go, beside the caller.
+        self.book._writer.submit(self.meter.void)
 
     def _tick(self, last: bool = False) -> None:
         now = time.monotonic()
@@ -165,16 +168,14 @@ class Flight:
             fields["refused"] = True
         if self.streams and self.on_usage is not None:
             self._tick(last=True)
-        body = b"".join(self._parts) if self._parts else None
+        # What is no answer of this provider (a proxy's page, say) is still a call.
+        body = b"".join(self._parts).decode("utf-8", "replace") if self._parts else None
         self._parts = []
-        meter, listeners, settings = self.meter, self._listeners, self._settings
-
-        def record() -> None:
-            # What is no answer of this provider (a proxy's page, say) is still a call.
-            done = meter.finish(body.decode("utf-8", "replace") if body is not None else None, **fields)
-            settings.tell(done, listeners)
-
-        self.book._writer.submit(record)
+        meter, listeners, settings, book = self.meter, self._listeners, self._settings, self.book
+        if listeners or settings.on_record is not None:
+            book._writer.submit(lambda: settings.tell(meter._finish_text(body, fields), listeners))
+        else:
+            book._writer.ended(lambda: book._native.end(meter._native, _wire.dumps(fields), body))
         _writer.ended(self)
 
 
@@ -270,7 +271,8 @@ class Batches:
                     except ConflictError:
                         continue  # They were read before, in another block or by another agent.
                     call = self.book.get(done.id, provider=self._fields.get("provider"))
-                    self._settings.tell(types.Metered(id=done.id, status=done.status, call=call), self._listeners)
+                    told = {"id": done.id, "status": done.status, "call": call}
+                    self._settings.tell(_wire.dumps(told), self._listeners)
 
         self.book._writer.submit(record)
 

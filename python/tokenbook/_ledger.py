@@ -52,7 +52,7 @@ class Ledger:
             self._native = _tokenbook.Ledger(_wire.dumps(args))
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
-        self._writer = Writer()
+        self._writer = Writer(self._native.record_ended)
 
     def __enter__(self) -> Ledger:
         return self
@@ -91,9 +91,12 @@ class Ledger:
 
         ``request`` is the request's body as sent; ``fields`` are those of a call.
         """
-        args = {**fields, "api": api, "request": None if request is None else _body(request)}
+        body = _body(request)
+        # A request that is text already is handed over as it is.
+        text = body if isinstance(body, str) else None
+        args = {**fields, "api": api, "request": None if text is not None else body}
         try:
-            return Meter(_tokenbook.Meter(self._native, _wire.dumps(args)))
+            return Meter(_tokenbook.Meter(self._native, _wire.dumps(args), text))
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
 

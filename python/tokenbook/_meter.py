@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from . import _tokenbook, _wire, types
@@ -57,6 +58,24 @@ class Meter:
         """
         try:
             return decode(types.Hold, json.loads(self._native.reserve()))
+        except RuntimeError as fault:
+            raise from_fault(str(fault)) from None
+
+    def void(self) -> None:
+        """Gives up a call that was not sent: nothing is recorded, and what was put aside for it is let go."""
+        self._native.void()
+
+    def _has_budget(self) -> bool:
+        """Whether any budget is for the call, so that it needs ``reserve``; told without waiting."""
+        try:
+            return self._native.has_budget()
+        except RuntimeError as fault:
+            raise from_fault(str(fault)) from None
+
+    def _finish_text(self, body: str | None, fields: Mapping[str, Any]) -> str:
+        """As ``finish``, with the body and the answer as the text that they are."""
+        try:
+            return self._native.finish(_wire.dumps(fields), body)
         except RuntimeError as fault:
             raise from_fault(str(fault)) from None
 

@@ -6,10 +6,13 @@ response. The user's objects stay the SDK's own.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import itertools
+import re
 import sys
+import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -21,24 +24,42 @@ from .errors import BudgetExceededError, TokenbookError
 scope: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("tokenbook_scope", default=None)
 """The method call of an instrumented client that this code runs in."""
 
-ENDINGS = (
-    ("/messages", "anthropic.messages"),
-    ("/chat/completions", "openai.chat"),
-    ("/responses", "openai.responses"),
-    ("/completions", "openai.completions"),
-    ("/embeddings", "openai.embeddings"),
-)
+ENDPOINTS = [
+    (re.compile(pattern, re.IGNORECASE), api)
+    for pattern, api in (
+        (r"/messages$", "anthropic.messages"),
+        (r":(stream)?rawPredict$", "vertex.rawPredict.anthropic"),
+        (r"/model/[^/]*(anthropic|claude)[^/]*/invoke(-with-response-stream)?$", "bedrock.invoke.anthropic"),
+        (r"/model/[^/]+/converse(-stream)?$", "bedrock.converse"),
+        (r"/chat/completions$", "openai.chat"),
+        (r"/responses$", "openai.responses"),
+        (r"/completions$", "openai.completions"),
+        (r"/embeddings$", "openai.embeddings"),
+    )
+]
+"""Which requests are calls of a model, by the end of their address."""
+
+MODEL = re.compile(r"/models?/([^/]+?)(?:/|:(?:stream)?rawPredict$)", re.IGNORECASE)
+"""The model of Bedrock and Vertex stands in the address."""
 
 HOSTS = (
     ("anthropic.com", "anthropic"),
     ("openai.com", "openai"),
     ("openai.azure.com", "azure"),
     ("services.ai.azure.com", "azure"),
+    ("cognitiveservices.azure.com", "azure"),
+    ("aiplatform.googleapis.com", "vertex"),
+    ("amazonaws.com", "bedrock"),
     ("openrouter.ai", "openrouter"),
-    ("deepseek.com", "deepseek"),
     ("groq.com", "groq"),
-    ("x.ai", "x-ai"),
+    ("deepseek.com", "deepseek"),
     ("mistral.ai", "mistral"),
+    ("x.ai", "xai"),
+    ("together.xyz", "together"),
+    ("fireworks.ai", "fireworks"),
+    ("perplexity.ai", "perplexity"),
+    ("cerebras.ai", "cerebras"),
+    ("deepinfra.com", "deepinfra"),
 )
 
 
@@ -85,9 +106,12 @@ class Scope:
         listeners = frame.listeners if frame is not None else ()
         if request.method == "GET" and path.endswith("/results") and "/messages/batches/" in path:
             return Batches(settings, fields, listeners)
-        api = next((api for ending, api in ENDINGS if path.endswith(ending)), None)
+        api = _api(path)
         if request.method != "POST" or api is None:
             return None
+        model = MODEL.search(path)
+        if model is not None:
+            fields["model"] = urllib.parse.unquote(model[1])
         named = frame is not None and "operation_id" in frame.fields
         fields["attempt"] = next(frame.attempts if frame is not None and named else self.attempts)
         fields.setdefault("operation_id", self.operation_id)
@@ -101,8 +125,43 @@ class Scope:
             self.carried = None
 
 
+def _api(path: str) -> str | None:
+    return next((api for ending, api in ENDPOINTS if ending.search(path)), None)
+
+
 def _provider(host: str) -> str | None:
+    # The hosts of a region of Vertex are `REGION-aiplatform.googleapis.com`.
+    if host.endswith("-aiplatform.googleapis.com"):
+        return "vertex"
     return next((name for ending, name in HOSTS if host == ending or host.endswith(f".{ending}")), None)
+
+
+@contextlib.contextmanager
+def _reserving(flight: Flight) -> Iterator[None]:
+    """What becomes of a call while what it may cost is put aside.
+
+    :raises Refused: a budget is used up.
+    """
+    try:
+        yield
+    except BudgetExceededError as error:
+        flight.refused()
+        raise Refused(error) from None
+    except TokenbookError as error:
+        # A ledger that fails holds nobody up: the call goes out.
+        flight.book._writer.report(error.code, error)
+    except BaseException:
+        # Cancelled while it waited: it is not sent.
+        flight.refused()
+        raise
+
+
+def _has_budget(flight: Flight) -> bool:
+    try:
+        return flight.meter._has_budget()
+    except TokenbookError as error:
+        flight.book._writer.report(error.code, error)
+        return False
 
 
 def _reserve(flight: Flight | Batches) -> None:
@@ -110,16 +169,19 @@ def _reserve(flight: Flight | Batches) -> None:
 
     :raises Refused: a budget is used up.
     """
-    if isinstance(flight, Batches):
-        return
-    try:
-        flight.meter.reserve()
-    except BudgetExceededError as error:
-        flight.refused()
-        raise Refused(error) from None
-    except TokenbookError as error:
-        # A ledger that fails holds nobody up: the call goes out.
-        flight.book._writer.report(error.code, error)
+    if isinstance(flight, Flight) and _has_budget(flight):
+        with _reserving(flight):
+            flight.meter.reserve()
+
+
+async def _reserve_async(flight: Flight | Batches) -> None:
+    """The same without holding the event loop up, be it asyncio's or trio's."""
+    if isinstance(flight, Flight) and _has_budget(flight):
+        # The SDKs themselves bring it along.
+        import anyio.to_thread
+
+        with _reserving(flight):
+            await anyio.to_thread.run_sync(flight.meter.reserve, abandon_on_cancel=True)
 
 
 def _attach(flight: Flight | Batches, response: Any, current: Scope, wrap: Any) -> Any:
@@ -191,7 +253,7 @@ class AsyncTransport:
         flight = current.depart(request) if current is not None else None
         if current is None or flight is None:
             return await self._inner.handle_async_request(request)
-        _reserve(flight)
+        await _reserve_async(flight)
         try:
             response = await self._inner.handle_async_request(request)
         except BaseException as error:

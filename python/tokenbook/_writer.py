@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import collections
+import json
 import logging
 import os
 import threading
@@ -13,6 +14,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .errors import from_fault
+
 log = logging.getLogger("tokenbook")
 
 THREADS = 4
@@ -20,8 +23,8 @@ THREADS = 4
 IDLE_SECONDS = 2.0
 KEPT = 100_000
 """Jobs that may wait before further ones are dropped, and counted."""
+FULL = f"{KEPT:,} records wait to be written; further ones are dropped until there is room"
 EXIT_SECONDS = 10.0
-
 
 _here = threading.local()
 
@@ -29,7 +32,8 @@ _here = threading.local()
 class Writer:
     """The queue of one ledger's records."""
 
-    def __init__(self) -> None:
+    def __init__(self, record_ended: Callable[[], str]) -> None:
+        self._record_ended = record_ended
         self._start()
         _writers.add(self)
 
@@ -41,9 +45,33 @@ class Writer:
         self._running = 0
         self._idle = 0
         self._unfinished = 0
+        self._ended = 0
+        """Calls that have ended since the last group was taken to be recorded."""
         self._reported: set[str] = set()
         self.failed = 0
         """Records that could not be written."""
+
+    def ended(self, end: Callable[[], None]) -> None:
+        """Takes a call that has ended, and whose record nobody asks for: such calls are recorded together."""
+        with self._lock:
+            self._ended += 1
+            is_first, is_full = self._ended == 1, self._ended > KEPT
+        if is_full:
+            self.failed += 1
+            self.report("full", FULL)
+            return
+        try:
+            end()
+        finally:
+            if is_first:
+                self.submit(self._record)
+
+    def _record(self) -> None:
+        # From here on whoever ends starts another group, also one that this one still takes along.
+        with self._lock:
+            self._ended = 0
+        for fault in json.loads(self._record_ended())["faults"]:
+            self.failure(from_fault(json.dumps(fault)))
 
     def submit(self, job: Callable[[], None]) -> None:
         """Queues a job and returns at once."""
@@ -61,7 +89,7 @@ class Writer:
                     self._running += 1
                     threading.Thread(target=self._work, name="tokenbook", daemon=True).start()
         if dropped:
-            self.report("full", f"{KEPT:,} records wait to be written; further ones are dropped until there is room")
+            self.report("full", FULL)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits until everything queued so far is done; tells whether it is.

@@ -151,10 +151,12 @@ test('errors are those of the SDK', async () => {
     const client = instrument(claude(step, { maxRetries: 0 }), { book, session: error_class });
     await assert.rejects(client.messages.create(asked), wanted);
   }
-  const timed = instrument(claude({ hang: true }, { maxRetries: 0, timeout: 20 }), { book, session: 'aborted' });
+  const timed = instrument(claude({ hang: true }, { maxRetries: 0, timeout: 20 }), { book, session: 'timeout' });
   await assert.rejects(timed.messages.create(asked), Anthropic.APIConnectionTimeoutError);
+  const left = instrument(claude({ hang: true }, { maxRetries: 0 }), { book, session: 'aborted' });
+  await assert.rejects(left.messages.create(asked, { signal: AbortSignal.timeout(20) }), Anthropic.APIUserAbortError);
   const calls = await recorded(book);
-  assert.equal(calls.length, 5);
+  assert.equal(calls.length, 6);
   for (const call of calls) assert.deepEqual([call.outcome, call.error_class], ['error', call.session]);
   // A refusal costs nothing; what a request without an answer has cost is unknown.
   assert.deepEqual(calls.map(({ session, cost }) => [session, cost.total_usd ?? cost.status]).sort(), [
@@ -163,6 +165,7 @@ test('errors are those of the SDK', async () => {
     ['connection_error', 'unpriced'],
     ['invalid_request', '0'],
     ['rate_limit', '0'],
+    ['timeout', 'unpriced'],
   ]);
 });
 
@@ -237,6 +240,17 @@ test('the answers of a batch are recorded when they are read, once, at the price
   assert.deepEqual(await read(), [['a', 'succeeded'], ['b', 'succeeded']]);
   const calls = await recorded(book);
   assert.deepEqual(calls.map(({ agent, batch, cost }) => [agent, batch, cost.total_usd]), [['nightly', true, '0.0000425'], ['nightly', true, '0.0000425']]);
+
+  const again = instrument(claude({ reply: { id: 'msg_same' } }), { book, agent: 'first' });
+  const { id } = await again.messages.batches.create({ requests: [{ custom_id: 'c', params: asked }] });
+  for (const agent of ['first', 'first', 'second']) {
+    await withCall({ agent }, async () => {
+      for await (const _ of await again.messages.batches.results(id)) ;
+    });
+    await flush(book);
+  }
+  assert.equal((await recorded(book)).length, 3);
+  assert.deepEqual([(await book.get('msg_same')).agent, health(book).failed], ['first', 0]);
 });
 
 test('a failing ledger is told of once, counted, and never noticed by a call', async () => {
@@ -338,6 +352,54 @@ test('a language model of the AI SDK is recorded by the middleware, whole and st
   assert.equal(calls.find(({ id }) => id === 'r1').max_tokens, 50);
 });
 
+test('a model of the AI SDK over an instrumented fetch leaves one record', async () => {
+  const book = new Ledger(':memory:');
+  const base = load({});
+  const watched = instrument(fetch, { book, agent: 'fetch' });
+  const ask = async () => {
+    const response = await watched(`${base}/v1/messages`, { method: 'POST', body: JSON.stringify(asked) });
+    const { id } = await response.json();
+    return { finishReason, usage, content: [{ type: 'text', text: 'Hello' }], warnings: [], response: { id, modelId: 'claude-haiku-4-5' } };
+  };
+  const inner = new MockLanguageModelV3({ provider: 'anthropic.messages', modelId: 'claude-haiku-4-5', doGenerate: ask });
+  await generateText({ model: wrapLanguageModel({ model: inner, middleware: languageModelMiddleware({ book, agent: 'ai' }) }), prompt: 'hi' });
+  assert.deepEqual((await recorded(book)).map(({ agent, api }) => [agent, api]), [['ai', 'ai_sdk']]);
+});
+
+test('a stream is read no faster than its reader reads', async () => {
+  const book = new Ledger(':memory:');
+  const counts = [];
+  for (const own of [false, true]) {
+    let given = 0;
+    const encoder = new TextEncoder();
+    const event = (data) => encoder.encode(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+    const body = () =>
+      new ReadableStream(
+        {
+          pull(controller) {
+            given += 1;
+            if (given === 1) controller.enqueue(event({ type: 'message_start', message: { id: `msg_slow_${own}`, type: 'message', role: 'assistant', model: asked.model, content: [], usage: { input_tokens: 5, output_tokens: 1 } } }));
+            else controller.enqueue(event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: ' word' } }));
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    const bare = new Anthropic({ apiKey: 'none', fetch: async () => new Response(body(), { headers: { 'content-type': 'text/event-stream' } }) });
+    const stream = await (own ? instrument(bare, { book }) : bare).messages.create({ ...asked, stream: true });
+    const iterator = stream[Symbol.asyncIterator]();
+    const seen = [];
+    for (let events = 0; events < 10; events += 1) {
+      await iterator.next();
+      await new Promise((done) => setTimeout(done, 2));
+      seen.push(given);
+    }
+    await iterator.return();
+    counts.push(seen);
+  }
+  assert.deepEqual(counts[1], counts[0]);
+  assert.equal((await recorded(book)).length, 1);
+});
+
 test('what is no client is refused by name', () => {
   const book = new Ledger(':memory:');
   assert.throws(() => instrument({}, { book }), { code: 'invalid_argument', message: /^client: / });
@@ -377,8 +439,12 @@ test('a budget refuses a call before it is sent, and stops a stream in its midst
     for await (const chunk of stream) chunks += chunk.choices.length;
   }, (error) => (error.code ?? error.cause?.code) === 'budget_exceeded');
   assert.ok(chunks > 50 && chunks < 250, `${chunks}`);
+  // What was refused was no call.
   const calls = await recorded(book);
-  const stopped = calls.find(({ agent }) => agent === 'writer');
+  assert.deepEqual(calls.map(({ agent }) => agent), ['writer']);
+  assert.deepEqual(health(book), { open: 0, recorded: 1, failed: 0 });
+  assert.equal((await book.live()).calls.length, 0);
+  const [stopped] = calls;
   assert.deepEqual([stopped.partial, stopped.error_class], [true, 'budget_exceeded']);
   const [budget] = (await book.budgets()).budgets;
   assert.equal(budget.held_tokens, 0);

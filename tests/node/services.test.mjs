@@ -228,7 +228,7 @@ test('the price table has the names of the first service and the prices of today
 });
 
 // The second service.
-const { utilizationPercent, tokenUsage, formatUsage, usageWarnings, warningLevel, contradictions, tokenUsageMetadata, camelCaseUsage, phaseTokens, headroom, logUsage } = usageLog;
+const { utilizationPercent, tokenUsage, formatUsage, usageWarnings, warningLevel, contradictions, tokenUsageMetadata, camelCaseUsage, phaseTokens, headroom, logUsage, utilizationTrend } = usageLog;
 
 test('percentages are worded as JavaScript words them', () => {
   const figures = [[18456, 20000, '92.3'], [18234, 20000, '91.2'], [4788, 20000, '23.9'], [3262, 4000, '81.5'], [3262, 20000, '16.3'], [4000, 4000, '100.0'], [5, 2000, '0.3'], [1, 0, 'Infinity'], [0, 0, 'NaN'], [1, Number.NaN, 'NaN']];
@@ -300,4 +300,24 @@ test('one response counts once, however many files carry it', () => {
   assert.equal(told.tokens_per_line, 7262 / 320);
   assert.equal(headroom([{ tokenUsage: scanner }]).decision, 'leave');
   assert.deepEqual(headroom([]), { responses: 0, truncated: 0, truncation_rate: undefined, median_utilization: undefined, peak_utilization: undefined, tokens_per_line: undefined, decision: 'unknown' });
+});
+
+test('the trend tells each day of its own responses', () => {
+  const told = (output_tokens, id, timestamp, lines) => ({ tokenUsage: { response_id: id, input_tokens: 5, output_tokens, max_tokens: 100, stop_reason: output_tokens === 100 ? 'max_tokens' : 'end_turn' }, timestamp, ...(lines === undefined ? {} : { lines }) });
+  const files = [
+    told(100, 'c', '2026-11-21T00:00:00.000Z'),
+    told(40, 'a', '2026-11-20T00:00:00Z', 20),
+    told(80, 'b', '2026-11-21T01:30:00+02:00', 10),
+    // The same response in another file, of another day, counts at its first.
+    told(80, 'b', '2026-11-25T00:00:00Z'),
+    told(60, 'd', '2026-11-21T23:59:59.999'),
+    told(60, 'e', undefined),
+    told(60, 'f', 'no day'),
+    {},
+  ];
+  assert.deepEqual(utilizationTrend(files), [
+    { day: '2026-11-20', responses: 2, truncated: 0, truncation_rate: 0, median_utilization: 0.4, peak_utilization: 0.8, tokens_per_line: 4 },
+    { day: '2026-11-21', responses: 2, truncated: 1, truncation_rate: 0.5, median_utilization: 0.6, peak_utilization: 1, tokens_per_line: undefined },
+  ]);
+  assert.deepEqual(utilizationTrend([]), []);
 });

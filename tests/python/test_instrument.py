@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import anthropic
+import anyio
 import openai
 import pytest
 import tokenbook
@@ -304,24 +305,87 @@ def test_a_listener_that_raises_never_breaks_a_call(replay: Replay, book: tokenb
 
 
 def test_a_refused_call_is_not_sent_and_not_retried(
-    replay: Replay, claude: anthropic.Anthropic, monkeypatch: pytest.MonkeyPatch
+    replay: Replay, claude: anthropic.Anthropic, book: tokenbook.Ledger
 ) -> None:
-    def refuse(_: object) -> None:
-        raise tokenbook.BudgetExceededError("the budget is used up")
-
-    monkeypatch.setattr(tokenbook.Meter, "reserve", refuse)
+    book.budget_set("none", period="total", limit_tokens=1)
     replay.reset()
     with pytest.raises(tokenbook.BudgetExceededError):
         ask(claude.with_options(max_retries=3))
 
     async def main() -> None:
         async with anthropic.AsyncAnthropic(api_key="none", base_url=replay.url) as plain:
-            client = tokenbook.instrument(plain, book=tokenbook.Ledger(":memory:"))
+            client = tokenbook.instrument(plain, book=book)
             with pytest.raises(tokenbook.BudgetExceededError):
                 await client.messages.create(model=ANTHROPIC_MODEL, max_tokens=5, messages=MESSAGES)
 
     asyncio.run(main())
+    # What was refused was no call.
     assert replay.requests() == [] and not tokenbook._writer._open
+    assert book.report().total.calls == 0 and not book.live().calls and book.unrecorded == 0
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_putting_aside_holds_no_event_loop_up(
+    replay: Replay, book: tokenbook.Ledger, monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    book.budget_set("all", period="total", limit_tokens=1_000_000)
+    started, go_on = threading.Event(), threading.Event()
+    reserve = tokenbook.Meter.reserve
+
+    def slow(meter: tokenbook.Meter) -> Any:
+        started.set()
+        assert go_on.wait(30), "the event loop went on meanwhile"
+        return reserve(meter)
+
+    monkeypatch.setattr(tokenbook.Meter, "reserve", slow)
+
+    async def main() -> None:
+        async with anthropic.AsyncAnthropic(api_key="none", base_url=replay.url) as plain:
+            client = tokenbook.instrument(plain, book=book)
+
+            async def ask_once(scope: anyio.CancelScope) -> None:
+                with scope:
+                    await client.messages.create(model=ANTHROPIC_MODEL, max_tokens=5, messages=MESSAGES)
+
+            async def until_started() -> None:
+                while not started.is_set():
+                    await anyio.sleep(0.001)
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask_once, anyio.CancelScope())
+                await until_started()
+                go_on.set()
+            # One that is cancelled while it waits is not sent, and leaves nothing put aside.
+            started.clear(), go_on.clear()
+            scope = anyio.CancelScope()
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask_once, scope)
+                await until_started()
+                scope.cancel()
+            go_on.set()
+
+    anyio.run(main, backend=loop)
+    assert book.report().total.calls == 1
+    assert book.budgets()[0].held_tokens == 0 and not book.live().calls and not tokenbook._writer._open
+
+
+def test_clouds_are_told_by_their_addresses(replay: Replay, book: tokenbook.Ledger) -> None:
+    for path, api, model in (
+        ("/model/anthropic.claude-3-5-haiku-20241022-v1:0/invoke", "bedrock.invoke.anthropic",
+         "anthropic.claude-3-5-haiku-20241022-v1:0"),
+        ("/v1/projects/p/locations/l/publishers/anthropic/models/claude-haiku-4-5@20251001:streamRawPredict",
+         "vertex.rawPredict.anthropic", "claude-haiku-4-5@20251001"),
+        ("/v1/messages", "anthropic.messages", None),
+        ("/v1/messages/count_tokens", None, None),
+    ):  # fmt: skip
+        found = tokenbook._transport.MODEL.search(path)
+        assert (tokenbook._transport._api(path), found and found[1]) == (api, model)
+    for host, provider in (
+        ("europe-west1-aiplatform.googleapis.com", "vertex"),
+        ("bedrock-runtime.us-east-1.amazonaws.com", "bedrock"),
+        ("api.x.ai", "xai"),
+    ):
+        assert tokenbook._transport._provider(host) == provider
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

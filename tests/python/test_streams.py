@@ -115,6 +115,17 @@ async def consume_async(kind: Kind, client: Any, how: str, at: int) -> None:
                 pass
 
 
+def sockets() -> int:
+    """How many sockets this process has open, where one can tell."""
+    found = 0
+    if not Path("/proc/self/fd").exists():
+        return found
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += os.readlink(handle).startswith("socket:")
+    return found
+
+
 def checked(book: tokenbook.Ledger, kind: Kind, how: str, expect: int) -> None:
     """Exactly one record of each stream, with what the provider reported until its end."""
     calls = {call.session: call for call in book.calls()}
@@ -151,6 +162,7 @@ def checked(book: tokenbook.Ledger, kind: Kind, how: str, expect: int) -> None:
 @pytest.mark.parametrize("how", ["close", "generator", "with", "throw", "break", *ENDS])
 def test_every_end_of_a_synchronous_stream(replay: Replay, book: tokenbook.Ledger, kind: Kind, how: str) -> None:
     options = {"timeout": TIMEOUT_SECONDS} if how == "hang" else {}
+    before = sockets()
     with kind.client(replay.base("whole"), **options) as plain:
         client = tokenbook.instrument(plain, book=book)
 
@@ -163,12 +175,14 @@ def test_every_end_of_a_synchronous_stream(replay: Replay, book: tokenbook.Ledge
             list(pool.map(run, range(CHUNKS)))
     gc.collect()
     checked(book, kind, how, CHUNKS)
+    assert sockets() <= before, "no connection is left"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("how", ["close", "generator", "throw", "break", "cancel", *ENDS])
 def test_every_end_of_an_asynchronous_stream(replay: Replay, book: tokenbook.Ledger, kind: Kind, how: str) -> None:
     options = {"timeout": TIMEOUT_SECONDS} if how == "hang" else {}
+    before = sockets()
 
     async def main() -> None:
         async with kind.async_client(replay.base("whole"), **options) as plain:
@@ -188,48 +202,91 @@ def test_every_end_of_an_asynchronous_stream(replay: Replay, book: tokenbook.Led
     asyncio.run(asyncio.wait_for(main(), 60))
     gc.collect()
     checked(book, kind, how, CHUNKS)
+    assert sockets() <= before, "no connection is left"
 
 
 EXIT = """
-import json, sys
+import asyncio, os, signal, sys
 import tokenbook
 from providers import KINDS
 
-url, path, way = sys.argv[1:]
+url, path, way, mode = sys.argv[1:]
 book = tokenbook.Ledger(path)
 streams = []
-for kind in KINDS:
-    client = tokenbook.instrument(kind.client(url), book=book, agent=kind.name)
-    for at in range(0, 50, 7):
-        with tokenbook.with_call(session=str(at)):
-            stream = kind.create(client, stream=True)
-        for _ in range(at):
-            next(stream)
-        streams.append(stream)
-if way == "raise":
-    raise RuntimeError("the user's own")
-if way == "exit":
-    sys.exit(3)
+
+
+def leave():
+    print("leaving", flush=True)
+    if way == "raise":
+        raise RuntimeError("the user's own")
+    if way == "exit":
+        sys.exit(3)
+    if way == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+    if way in ("_exit", "kill"):
+        # What has ended and was waited for is kept; what is under way is lost, and the ledger stays whole.
+        for stream in streams[::2]:
+            stream.close()
+        book.flush()
+        os._exit(4) if way == "_exit" else os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main():
+    for kind in KINDS:
+        client = tokenbook.instrument(kind.client(url), book=book, agent=kind.name)
+        for at in range(50):
+            with tokenbook.with_call(session=str(at)):
+                stream = kind.create(client, stream=True)
+            for _ in range(at):
+                next(stream)
+            streams.append(stream)
+    leave()
+
+
+async def main_async():
+    for kind in KINDS:
+        client = tokenbook.instrument(kind.async_client(url), book=book, agent=kind.name)
+        for at in range(50):
+            with tokenbook.with_call(session=str(at)):
+                stream = await kind.create(client, stream=True)
+            iterator = stream.__aiter__()
+            for _ in range(at):
+                await iterator.__anext__()
+            streams.append(iterator)
+    leave()
+
+
+main() if mode == "sync" else asyncio.run(main_async())
 """
 
 
-@pytest.mark.parametrize(("way", "code"), [("exit", 3), ("raise", 1)])
+@pytest.mark.parametrize(
+    ("way", "mode", "code"),
+    [
+        ("end", "sync", 0), ("exit", "sync", 3), ("raise", "sync", 1), ("interrupt", "sync", -2),
+        ("_exit", "sync", 4), ("kill", "sync", -9),
+        ("end", "async", 0), ("exit", "async", 3), ("raise", "async", 1), ("interrupt", "async", -2),
+    ],
+)  # fmt: skip
 def test_streams_that_run_when_the_process_ends_are_recorded(
-    replay: Replay, tmp_path: Path, way: str, code: int
+    replay: Replay, tmp_path: Path, way: str, mode: str, code: int
 ) -> None:
     path = tmp_path / "ledger.db"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(
-        [sys.executable, "-c", EXIT, replay.base("whole"), str(path), way],
-        env=env, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", EXIT, replay.base("whole"), str(path), way, mode],
+        env=env, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    assert ("RuntimeError" in done.stderr) == (way == "raise")
+    assert (done.returncode, done.stdout) == (code, "leaving\n"), done.stderr
+    assert ("RuntimeError: the user's own" in done.stderr) == (way == "raise")
     with tokenbook.Ledger(path) as book:
         calls = list(book.calls())
-        assert len(calls) == len({(call.agent, call.session) for call in calls}) == 3 * len(range(0, 50, 7))
-        for call in calls:
-            assert call.partial or call.usage is None, call
+        wanted = [(kind.name, str(at)) for kind in KINDS for at in range(CHUNKS)]
+        if way in ("_exit", "kill"):
+            wanted = wanted[::2]
+        assert sorted((str(call.agent), str(call.session)) for call in calls) == sorted(wanted)
+        assert all(call.partial or call.usage is None for call in calls)
+        assert book.verify().ok and not book.live().calls
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -95,3 +95,29 @@ def test_one_response_in_three_files_counts_once() -> None:
     assert log.headroom([{"tokenUsage": scanner}])["decision"] == "leave"
     assert log.headroom([{"tokenUsage": usage(75, 100, "end_turn")}])["decision"] == "watch"
     assert log.headroom([]) == {"responses": 0, "truncated": 0, "decision": "unknown"}
+
+
+def test_the_trend_tells_each_day_of_its_own_responses() -> None:
+    def told(output: int, id: str, timestamp: str | None, **more: int) -> dict[str, Any]:
+        numbers = {"response_id": id, "input_tokens": 5, "output_tokens": output, "max_tokens": 100}
+        reason = "max_tokens" if output == 100 else "end_turn"
+        return {"tokenUsage": {**numbers, "stop_reason": reason}, "timestamp": timestamp, **more}
+
+    files = [
+        told(100, "c", "2026-11-21T00:00:00.000Z"),
+        told(40, "a", "2026-11-20T00:00:00Z", lines=20),
+        told(80, "b", "2026-11-21T01:30:00+02:00", lines=10),
+        # The same response in another file, of another day, counts at its first.
+        told(80, "b", "2026-11-25T00:00:00Z"),
+        told(60, "d", "2026-11-21T23:59:59.999"),
+        told(60, "e", None),
+        told(60, "f", "no day"),
+        {},
+    ]
+    assert log.utilization_trend(files) == [
+        {"day": "2026-11-20", "responses": 2, "truncated": 0, "truncation_rate": 0.0, "median_utilization": 0.4,
+         "peak_utilization": 0.8, "tokens_per_line": 4.0},
+        {"day": "2026-11-21", "responses": 2, "truncated": 1, "truncation_rate": 0.5, "median_utilization": 0.6,
+         "peak_utilization": 1.0},
+    ]  # fmt: skip
+    assert log.utilization_trend([]) == []

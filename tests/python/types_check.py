@@ -1,15 +1,17 @@
-"""Checked by mypy, never run: what the types promise, and what they refuse."""
+"""Checked by mypy, never run: every export, what its types promise, and what they refuse."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import anthropic
 import openai
 import polars
 import tokenbook
-from tokenbook import types
+from tokenbook import errors, litellm, types
 from tokenbook.services import usage_log
 
 tokens: int = tokenbook.count("text", model="gpt-4o")
@@ -40,6 +42,7 @@ in_use: types.PricesInUse = tokenbook.prices_override(None)
 replaced: types.PricesInUse = tokenbook.prices_replace(None)
 changed: types.PricesChanged = tokenbook.prices_diff("{}")
 version: str = tokenbook.version().version
+listed: types.Listed = tokenbook.ops()
 
 stream = tokenbook.UsageStream("anthropic.messages", max_tokens=5)
 stream.push(b"")
@@ -82,11 +85,59 @@ with tokenbook.Ledger(":memory:") as book:
     book.flush()
     meter: tokenbook.Meter = book.meter("openai.chat", model="gpt-4o")
     now: types.MeterProgress = meter.progress()
+    hold: types.Hold = meter.reserve()
     done: types.Metered = meter.finish({})
+    meter.void()
     budget: types.BudgetStatus = book.budget_set("all", period="day", limit_usd=decimal.Decimal(5))
 tokenbook.load_ipython_extension(None)
+told_later: Sequence[types.Metered] = inside.recorded
+callback: Any = litellm.logger(book, agent="editor", tags=["a"])
+
 logged: usage_log.TokenUsage = usage_log.token_usage({}, max_tokens=5)
 line: str = usage_log.format_usage(logged)
+percent: str = usage_log.utilization_percent(1, 2)
+level: str = usage_log.warning_level(logged, threshold=0.8)
+warnings: list[str] = usage_log.usage_warnings(logged)
+odd: Sequence[str] = usage_log.contradictions(logged)
+cut: bool = usage_log.is_truncated(logged)
+fragment: usage_log.TokenUsageMetadata = usage_log.token_usage_metadata(logged, response_id="r")
+camel: usage_log.CamelCaseUsage = usage_log.camel_case_usage(logged)
+snake = usage_log.snake_case_usage(camel)
+phases: dict[str, int] = usage_log.phase_tokens({"scanner": [logged, camel], "analysis": None})
+room: usage_log.Headroom = usage_log.headroom([{"tokenUsage": fragment, "lines": 10}], comfortable=0.6)
+figures: usage_log.LimitFigures = room
+trend: list[usage_log.UtilizationDay] = usage_log.utilization_trend(
+    [{"tokenUsage": fragment, "timestamp": "2026-11-20"}]
+)
+usage_log.log_usage(logged, label="Scanner Token Usage")
+
+
+def codes(
+    budget: tokenbook.BudgetExceededError,
+    conflict: tokenbook.ConflictError,
+    damaged: tokenbook.CorruptDataError,
+    invalid: tokenbook.InvalidArgumentError,
+    missing: tokenbook.NotFoundError,
+    away: tokenbook.UnavailableError,
+    unknown: tokenbook.UnknownModelError,
+) -> Iterable[str]:
+    """Every class of error is one of the base's, and of the built-in kind that one would look for."""
+    every: list[tokenbook.TokenbookError] = [budget, conflict, damaged, invalid, missing, away, unknown]
+    built_in: tuple[ValueError, LookupError, LookupError] = (invalid, missing, unknown)
+    yield from (str(error) for error in built_in)
+    same: list[errors.TokenbookError] = every
+    for each in (
+        errors.BudgetExceededError,
+        errors.ConflictError,
+        errors.CorruptDataError,
+        errors.InvalidArgumentError,
+        errors.NotFoundError,
+        errors.UnavailableError,
+        errors.UnknownModelError,
+    ):
+        yield each("message").code
+    yield from (error.code for error in same)
+
 
 tokenbook.instrument(anthropic.Anthropic())  # type: ignore[call-arg]
 tokenbook.count(b"bytes")  # type: ignore[arg-type]
@@ -98,3 +149,27 @@ try:
 except tokenbook.NotFoundError as error:
     code: str = error.code
     details: dict[str, str] = error.details
+
+# What is generated.
+GENERATED: tuple[Any, ...] = (
+    types.Alert, types.AlertChange, types.AlertKind, types.AlertNotice, types.AlertNotices, types.AlertRule,
+    types.AlertRules, types.AlertSilence, types.AlertSinks, types.Alerts, types.Api, types.Attribution,
+    types.BatchCost, types.Bucket, types.Budget, types.BudgetState, types.BudgetStatus, types.BudgetWarning,
+    types.Budgets, types.CacheUse, types.CalibratedCount, types.Calibration, types.Calibrations, types.Call,
+    types.CallCost, types.Change, types.ComparedGroup, types.Comparison, types.Cost, types.CostBand, types.Counted,
+    types.CountedBatch, types.CountedUpTo, types.Decoded, types.Done, types.Encoded, types.Exactness, types.Exported,
+    types.Extraction, types.Figures, types.Finding, types.FindingKind, types.Findings, types.Forecast,
+    types.ForecastDay, types.ForecastMethod, types.ForecastOf, types.Group, types.GroupShare, types.Hold,
+    types.ImportedFile, types.Iteration, types.LimitUse, types.Line, types.LineFailure, types.Listed, types.Live,
+    types.LiveCall, types.Matched, types.Measures, types.MeterProgress, types.Metered, types.Mode, types.Model,
+    types.ModelCalibration, types.ModelName, types.Operation, types.Outcome, types.Overview, types.Pace, types.Page,
+    types.Part, types.PartKind, types.Percentiles, types.Period, types.PeriodSums, types.PriceAbove,
+    types.PriceChange, types.PriceRow, types.PriceUsed, types.Priced, types.PricesChanged, types.PricesFound,
+    types.PricesInUse, types.PricesShown, types.Problem, types.ProblemKind, types.Progress, types.Projection,
+    types.Pruned, types.QueryResult, types.Reason, types.Reasons, types.RecordError, types.RecordStatus,
+    types.Recorded, types.RecordedBatch, types.RecordedOne, types.Report, types.RequestCount, types.Row, types.Scope,
+    types.Series, types.Sizes, types.Stats, types.Status, types.StopKind, types.TextCount, types.TokenBand,
+    types.TokenShares, types.ToolCombination, types.ToolPart, types.ToolTokens, types.ToolUse, types.Unpriced,
+    types.Usage, types.UsedUp, types.UtilizationStep, types.Verification, types.Version, types.Voided, types.Warning,
+    types.WhatIf, types.WhatIfPart, types.Written,
+)  # fmt: skip

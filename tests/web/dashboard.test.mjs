@@ -102,7 +102,33 @@ test('the figures of the page are those computed by hand', async (context) => {
     assert.deepEqual(endpoints.find((row) => row[2] === 'our-own').slice(3, 6), ['1', '1', '0.0 %']);
     assert.equal(endpoints.find((row) => row[2] === 'our-own')[8], 'unknown');
     const tools = await cells(page, 'Tools');
-    assert.deepEqual(tools.map((row) => row.slice(0, 4)).sort(), [['fetch', '1', '0', '0.0 %'], ['search', '1', '2', '100.0 %']]);
+    assert.deepEqual(tools.map((row) => row.slice(0, 5)).sort(), [['fetch', '1', '0', '0.0 %', '0.0 %'], ['search', '1', '2', '100.0 %', '100.0 %']]);
+    assert.deepEqual(tools.map((row) => row.slice(7)), [['0.0 %', '$0.007500'], ['0.0 %', '$0.007500']]);
+    // Percentiles are the middle of a step of 1/16: 2,000 lies in 1,984 to 2,047, and 4,000 in 3,968 to 4,095.
+    const times = await cells(page, 'Times and sizes');
+    assert.deepEqual(times[0], ['duration', '2', '2.02 s', '4.03 s', '4.03 s']);
+    assert.deepEqual(times.map(([what]) => what), ['duration', 'input tokens', 'output tokens']);
+    // 500 of 1,000 is the upper edge of its step; no other call has a limit.
+    const used = await cells(page, 'Output of max_tokens');
+    assert.deepEqual(used.filter(([, calls]) => calls !== '0'), [['40 to 50 %', '1', '100.0 %']]);
+    assert.equal(used.length, 11);
+    assert.deepEqual(figures['Cost a minute'], ['–', 'no call in the last 10 minutes']);
+    assert.deepEqual(figures['Saved by caching'], ['–', 'nothing was cached']);
+
+    // The same calls on gpt-4o-mini, at $0.15 and $0.60: 3,000 × 0.15 + 1,000 × 0.60 = 1,050 millionths.
+    await page.fill('input[name=model]', 'gpt-4o-mini');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('text=would have cost $0.001050 on gpt-4o-mini: −$0.0165');
+    await page.fill('input[name=model]', 'no-such-model');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('section .error[role=alert]');
+    // What was refused is shown, and is an error of the console as well.
+    assert.match(faults.splice(0).join(), /404/);
+    // All calls are of this time, none of the one before: all of the change is volume.
+    await page.click('button:text-is("Compare")');
+    await page.waitForSelector('text=$0.00 before, $0.0175 now: +$0.0175.');
+    const why = await page.$$eval('section section', (all) => [...all.find((one) => one.querySelector('h2').textContent === 'Why').querySelectorAll('tbody tr')].map((row) => row.cells[1].textContent));
+    assert.deepEqual(why, ['+$0.0175', '$0.00', '$0.00', '$0.00']);
 
     // One agent, by the table's button; then all again, by the filter.
     await page.click('section:has(h2:text-is("By agent")) button.link:text-is("editor")');

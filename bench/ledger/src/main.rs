@@ -1,76 +1,20 @@
 //! Measures the ledger in one run, as ratios where a machine's own speed would show: durable appends by many callers
-//! against one, CPU time a call, reports over many calls, bytes a call.
+//! against one, CPU time a call, what a hold costs, standard questions over many calls, bytes a call.
 //!
-//! `cargo run --release [calls [appends]]`; 10 million calls and 256,000 appends by default.
+//! `cargo run --release [calls [appends [FILE [PART]]]]`; 10 million calls and 256,000 appends by default. The ledger of many
+//! calls is kept in FILE where one is given, and found there by the next run; PART is in the names of the questions asked.
+
+mod calls;
+mod questions;
 
 use std::collections::VecDeque;
-use std::error::Error;
-use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokenbook::{Count, Timestamp, TokenKind, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Group, Ledger, Options, Outcome, Receipt, ReportQuery, ToolTokens};
+use tokenbook::Timestamp;
+use tokenbook_ledger::{Budget, Call, Ledger, Options, Receipt, ReserveQuery};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-const START: i64 = 1_735_689_600_000; // 2025-01-01
-const YEAR: i64 = 365 * 86_400_000;
-
-/// Mixes a number's bits (splitmix64), so that every run measures the same calls.
-fn mixed(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// The call with this number: 12 agents with 2 actions and 2 of 6 models each, sessions of 50 calls, tools in 3 of 10.
-fn call(number: u64, at: i64) -> Result<Call> {
-    let random = mixed(number);
-    let below = |shift: u32, limit: u64| (random >> shift) % limit;
-    // A session is one agent at one job.
-    let session = number / 50;
-    let agent = mixed(session) % 12;
-    let model = (agent + below(8, 2)) % 6;
-    let mut call = Call::new(Timestamp::from_ms(at)?, format!("model-{model}-2025-06-01"));
-    call.id = Some(format!("msg_01{random:016x}"));
-    call.provider = Some(if model < 3 { "anthropic" } else { "openai" }.to_owned());
-    call.api = Some(if model < 3 { "anthropic_messages" } else { "openai_responses" }.to_owned());
-    call.agent = Some(format!("agent-{agent}"));
-    call.action = Some(if mixed(session) % 5 < 3 { "generate" } else { "stream" }.to_owned());
-    call.session = Some(format!("session-{session}"));
-    call.tags = vec![format!("team-{}", agent % 3)];
-    let input = 200 + below(16, 4_000) as u32;
-    let output = 20 + below(28, 900) as u32;
-    call.usage = Some(
-        Usage::new()
-            .with(TokenKind::Input, input)
-            .with(TokenKind::CacheRead, below(20, 2) as u32 * 8_000)
-            .with(TokenKind::Output, output),
-    );
-    let pico = i128::from(input) * 3_000_000 + i128::from(output) * 15_000_000;
-    call.cost = CallCost::Priced {
-        total_usd: Usd::from_pico(pico),
-        price: Some(
-            serde_json::json!({"model": format!("model-{model}"), "from": "2025-06-01", "catalog": "2026-11-20"}),
-        ),
-    };
-    call.max_tokens = Some(Count::from(1_024));
-    call.stop_reason = Some("end_turn".to_owned());
-    call.truncated = Some(below(36, 50) == 0);
-    call.duration_ms = Some(Count::from(400 + below(40, 9_000) as u32));
-    if below(44, 10) < 3 {
-        call.tools_offered = (0..4).map(|tool| format!("tool-{}", (agent + tool) % 10)).collect();
-        call.tools_called = vec![format!("tool-{}", agent % 10)];
-        let tool = format!("tool-{}", agent % 10);
-        call.tool_tokens = vec![ToolTokens { tool, definition_tokens: Some(Count::from(120)), result_tokens: None }];
-    }
-    if below(48, 50) == 0 {
-        call.outcome = Outcome::Error;
-    }
-    Ok(call)
-}
+use crate::calls::{Result, START, YEAR, call, instant};
 
 /// CPU time that this process has used, user and system.
 fn cpu() -> Result<Duration> {
@@ -117,37 +61,58 @@ fn append(path: &Path, callers: u64, in_flight: usize, calls_each: u64) -> Resul
     Ok((calls / wall.as_secs_f64(), used.as_secs_f64() * 1e6 / calls))
 }
 
-fn bar(name: &str, figure: String, bar: &str, met: bool) {
+pub(crate) fn bar(name: &str, figure: String, bar: &str, met: bool) {
     println!("{name:<58} {figure:>16}   {bar:<12} {}", if met { "met" } else { "MISSED" });
 }
 
-fn main() -> Result<()> {
-    let calls: u64 = std::env::args().nth(1).map_or(Ok(10_000_000), |text| text.replace('_', "").parse())?;
-    let appends: u64 = std::env::args().nth(2).map_or(Ok(256_000), |text| text.replace('_', "").parse())?;
-    let folder = tempfile::tempdir()?;
+/// What a reservation costs where no budget is for it, and where one is.
+fn hold(path: &Path) -> Result<()> {
+    let ledger = Ledger::open(path, &Options::default())?;
+    let at = Timestamp::from_ms(START)?;
+    let query = ReserveQuery { agent: Some("editor".to_owned()), ..ReserveQuery::new(at) };
+    let median = |rounds: u32, mut work: Box<dyn FnMut() -> Result<()> + '_>| -> Result<f64> {
+        let mut times = Vec::new();
+        for _ in 0..15 {
+            let start = Instant::now();
+            for _ in 0..rounds {
+                work()?;
+            }
+            times.push(start.elapsed() / rounds);
+        }
+        times.sort_unstable();
+        Ok(times[times.len() / 2].as_secs_f64() * 1e6)
+    };
+    let is_free = |ledger: &Ledger| -> Result<()> {
+        (!ledger.has_budget_for(&query)?).then_some(()).ok_or_else(|| "there is no budget".into())
+    };
+    let none = median(2_000, Box::new(|| is_free(&ledger)))?;
+    bar("asking for a budget where there is none", format!("{none:.2} µs"), "≤ 5 µs", none <= 5.0);
+    let budget: Budget = serde_json::from_str(r#"{"name": "b", "limit_usd": "1000000", "period": "month"}"#)?;
+    ledger.budget_set(&budget, at)?;
+    let priced = ReserveQuery { cost_usd: Some("0.01".parse()?), ..query.clone() };
+    let make = || -> Result<()> {
+        let hold_id = ledger.reserve(&priced)?.hold_id.ok_or("nothing is held")?;
+        ledger.void(hold_id)?;
+        Ok(())
+    };
+    let held = median(200, Box::new(make))?;
+    println!("a hold and its end, one caller: {held:.0} µs");
+    Ok(())
+}
 
-    let (one, one_cpu) = append(&folder.path().join("one.db"), 1, 1, appends / 50)?;
-    println!("durable appends: 1 caller {one:.0}/s, {one_cpu:.1} µs CPU a call");
-    for (name, threads, in_flight) in [("64 threads, one call each", 64, 1), ("1 thread, 64 calls on their way", 1, 64)]
-    {
-        let path = folder.path().join(format!("{threads}.db"));
-        let (many, cpu) = append(&path, threads, in_flight, appends / threads)?;
-        println!("durable appends: {name}: {many:.0}/s");
-        bar(&format!("durable appends ÷ 1 caller, {name}"), format!("{:.1}", many / one), "≥ 5", many / one >= 5.0);
-        bar(&format!("CPU a call, {name}"), format!("{cpu:.2} µs"), "≤ 6 µs", cpu <= 6.0);
+/// Records `calls` calls of a year, and a few more that no rollup has yet.
+fn load(path: &Path, calls: u64) -> Result<Ledger> {
+    let ledger = Ledger::open(path, &Options::default())?;
+    let before = ledger.stats()?;
+    if before.calls == calls + 1_000 {
+        println!("{} holds {calls} calls already", path.display());
+        return Ok(ledger);
     }
-
-    let path = folder.path().join("large.db");
-    let ledger = Ledger::open(&path, &Options::default())?;
     let (start, used) = (Instant::now(), cpu()?);
     let mut number = 0;
     while number < calls {
         let end = (number + 65_536).min(calls);
-        let part = (number..end).map(|number| {
-            let at = START + (i128::from(number) * i128::from(YEAR) / i128::from(calls)) as i64;
-            call(number, at)
-        });
-        let part = part.collect::<Result<Vec<_>>>()?;
+        let part = (number..end).map(|number| call(number, instant(number, calls))).collect::<Result<Vec<_>>>()?;
         for result in ledger.record_batch(part)? {
             result?;
         }
@@ -163,37 +128,34 @@ fn main() -> Result<()> {
         stats.file_bytes as f64 / calls as f64,
         stats.file_bytes as f64 / 1e9,
     );
-    // A few more, so that reports also read what isn't in the rollups yet.
     for number in calls..calls + 1_000 {
         ledger.record_queued(call(number, START + YEAR)?)?;
     }
     ledger.flush()?;
+    Ok(ledger)
+}
 
-    for (name, groups) in [
-        ("total", vec![]),
-        ("by agent", vec![Group::Agent]),
-        ("by model", vec![Group::Model]),
-        ("by day", vec![Group::Day]),
-        ("by agent and model", vec![Group::Agent, Group::Model]),
-        ("by agent and month", vec![Group::Agent, Group::Month]),
-        ("by tag", vec![Group::Tag]),
-        ("by tool", vec![Group::Tool]),
-    ] {
-        let query = ReportQuery { group_by: groups, ..ReportQuery::default() };
-        let mut times = Vec::new();
-        for _ in 0..9 {
-            let start = Instant::now();
-            black_box(ledger.report(&query)?);
-            times.push(start.elapsed());
+fn main() -> Result<()> {
+    let number = |at: usize, otherwise: u64| -> Result<u64> {
+        Ok(std::env::args().nth(at).map_or(Ok(otherwise), |text| text.replace('_', "").parse())?)
+    };
+    let (calls, appends) = (number(1, 10_000_000)?, number(2, 256_000)?);
+    let folder = tempfile::tempdir()?;
+    let path = std::env::args().nth(3).map_or_else(|| folder.path().join("large.db"), PathBuf::from);
+
+    if appends > 0 {
+        let (one, one_cpu) = append(&folder.path().join("one.db"), 1, 1, appends / 50)?;
+        println!("durable appends: 1 caller {one:.0}/s, {one_cpu:.1} µs CPU a call");
+        for (name, threads, in_flight) in
+            [("64 threads, one call each", 64, 1), ("1 thread, 64 calls on their way", 1, 64)]
+        {
+            let path = folder.path().join(format!("{threads}.db"));
+            let (many, cpu) = append(&path, threads, in_flight, appends / threads)?;
+            println!("durable appends: {name}: {many:.0}/s");
+            bar(&format!("durable appends ÷ 1 caller, {name}"), format!("{:.1}", many / one), "≥ 5", many / one >= 5.0);
+            bar(&format!("CPU a call, {name}"), format!("{cpu:.2} µs"), "≤ 6 µs", cpu <= 6.0);
         }
-        times.sort_unstable();
-        let median = times[times.len() / 2].as_secs_f64() * 1e3;
-        bar(
-            &format!("report over {} calls, {name}", calls + 1_000),
-            format!("{median:.1} ms"),
-            "≤ 50 ms",
-            median <= 50.0,
-        );
+        hold(&folder.path().join("hold.db"))?;
     }
-    Ok(())
+    questions::run(&load(&path, calls)?, calls, std::env::args().nth(4).unwrap_or_default())
 }

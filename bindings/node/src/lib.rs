@@ -37,6 +37,16 @@ pub fn call(op: String, args: String) -> Result<String> {
     wire::call(&op, &args).map_err(throw)
 }
 
+/// Runs an operation that needs no ledger, whose arguments are the first bytes of an array: long text comes faster so.
+#[napi(catch_unwind)]
+pub fn call_bytes(op: String, args: &[u8], length: u32) -> Result<String> {
+    let args = args.get(..length as usize).unwrap_or(args);
+    match std::str::from_utf8(args) {
+        Ok(args) => wire::call(&op, args).map_err(throw),
+        Err(error) => Err(throw(wire::Error::invalid(format!("not valid UTF-8: {error}")))),
+    }
+}
+
 /// Runs an operation that needs no ledger, off the event loop.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
 pub fn call_async(op: String, args: String) -> AsyncTask<Operation> {
@@ -59,6 +69,30 @@ impl Ledger {
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn call(&self, op: String, args: String) -> AsyncTask<Operation> {
         AsyncTask::new(Operation { book: Some(Arc::clone(&self.0)), op, args })
+    }
+
+    /// Whether there is any budget.
+    #[napi(catch_unwind)]
+    pub fn has_budgets(&self) -> Result<bool> {
+        self.0.has_budgets().map_err(throw)
+    }
+
+    /// Ends a call when `recordEnded` gets to it.
+    #[napi(catch_unwind)]
+    pub fn end(&self, meter: &Meter, args: String, body: Option<String>) {
+        self.0.end(Arc::clone(&meter.0), args, body);
+    }
+
+    /// Records the calls that have ended, off the event loop.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn record_ended(&self) -> AsyncTask<RecordEnded> {
+        AsyncTask::new(RecordEnded(Arc::clone(&self.0)))
+    }
+
+    /// Records the calls that have ended before returning, for the end of a process.
+    #[napi(catch_unwind)]
+    pub fn record_ended_sync(&self) -> Result<String> {
+        self.0.record_ended().map_err(throw)
     }
 }
 
@@ -107,8 +141,20 @@ pub struct Meter(Arc<wire::Meter>);
 impl Meter {
     /// Starts metering a call on a ledger.
     #[napi(factory, catch_unwind)]
-    pub fn open(book: &Ledger, args: String) -> Result<Self> {
-        wire::Meter::open(&book.0, &args).map(|meter| Self(Arc::new(meter))).map_err(throw)
+    pub fn open(book: &Ledger, args: String, request: Option<String>, age_ms: u32) -> Result<Self> {
+        wire::Meter::open(&book.0, &args, request, age_ms.into()).map(|meter| Self(Arc::new(meter))).map_err(throw)
+    }
+
+    /// Whether any budget is for the call.
+    #[napi(catch_unwind)]
+    pub fn has_budget(&self) -> Result<bool> {
+        self.0.has_budget().map_err(throw)
+    }
+
+    /// Gives up a call that was not sent.
+    #[napi(catch_unwind)]
+    pub fn void(&self) {
+        self.0.void();
     }
 
     /// Takes the next bytes of the stream, cut anywhere.
@@ -144,7 +190,23 @@ impl Meter {
     /// Ends the call and records it before returning, for the end of a process.
     #[napi(catch_unwind)]
     pub fn finish_sync(&self, args: String) -> Result<String> {
-        self.0.finish(&args).map_err(throw)
+        self.0.finish(&args, None).map_err(throw)
+    }
+}
+
+/// The recording of ended calls on libuv's pool: one thread of it at a time, however many calls there are.
+pub struct RecordEnded(Arc<wire::Book>);
+
+impl Task for RecordEnded {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        self.0.record_ended().map_err(throw)
+    }
+
+    fn resolve(&mut self, _: Env, output: Self::Output) -> Result<Self::JsValue> {
+        Ok(output)
     }
 }
 
@@ -160,7 +222,7 @@ impl Task for MeterStep {
 
     fn compute(&mut self) -> Result<Self::Output> {
         match &self.end {
-            Some(args) => self.meter.finish(args),
+            Some(args) => self.meter.finish(args, None),
             None => self.meter.reserve(),
         }
         .map_err(throw)

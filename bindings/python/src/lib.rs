@@ -1,6 +1,8 @@
 //! The extension module `tokenbook._tokenbook`: converts, releases the interpreter, maps errors, and decides nothing.
 #![expect(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -75,6 +77,19 @@ impl Ledger {
         let args = well_formed(args)?;
         py.detach(|| self.0.call(op, &args)).map_err(raise)
     }
+
+    /// Ends a call when `record_ended` gets to it.
+    #[pyo3(signature = (meter, args, body=None))]
+    fn end(&self, meter: &Meter, args: &Bound<'_, PyString>, body: Option<&Bound<'_, PyString>>) -> PyResult<()> {
+        let body = body.map(well_formed).transpose()?.map(|body| body.to_string());
+        self.0.end(Arc::clone(&meter.0), well_formed(args)?.to_string(), body);
+        Ok(())
+    }
+
+    /// Records the calls that have ended.
+    fn record_ended(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| self.0.record_ended()).map_err(raise)
+    }
 }
 
 /// A reader of one streamed response.
@@ -111,14 +126,31 @@ impl UsageStream {
 
 /// One call, from before it is sent until it is recorded.
 #[pyclass(frozen)]
-struct Meter(wire::Meter);
+struct Meter(Arc<wire::Meter>);
 
 #[pymethods]
 impl Meter {
     #[new]
-    fn open(py: Python<'_>, book: &Ledger, args: &Bound<'_, PyString>) -> PyResult<Self> {
+    #[pyo3(signature = (book, args, request=None))]
+    fn open(
+        py: Python<'_>,
+        book: &Ledger,
+        args: &Bound<'_, PyString>,
+        request: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<Self> {
         let args = well_formed(args)?;
-        py.detach(|| wire::Meter::open(&book.0, &args)).map(Self).map_err(raise)
+        let request = request.map(well_formed).transpose()?.map(|request| request.to_string());
+        py.detach(|| wire::Meter::open(&book.0, &args, request, 0)).map(|meter| Self(Arc::new(meter))).map_err(raise)
+    }
+
+    /// Whether any budget is for the call.
+    fn has_budget(&self) -> PyResult<bool> {
+        self.0.has_budget().map_err(raise)
+    }
+
+    /// Gives up a call that was not sent.
+    fn void(&self, py: Python<'_>) {
+        py.detach(|| self.0.void());
     }
 
     /// Takes the next bytes of the stream, cut anywhere.
@@ -142,9 +174,16 @@ impl Meter {
     }
 
     /// Ends the call and records it.
-    fn finish(&self, py: Python<'_>, args: &Bound<'_, PyString>) -> PyResult<String> {
+    #[pyo3(signature = (args, body=None))]
+    fn finish(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyString>,
+        body: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<String> {
         let args = well_formed(args)?;
-        py.detach(|| self.0.finish(&args)).map_err(raise)
+        let body = body.map(well_formed).transpose()?;
+        py.detach(|| self.0.finish(&args, body.as_deref())).map_err(raise)
     }
 }
 

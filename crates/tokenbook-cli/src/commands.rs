@@ -248,9 +248,17 @@ pub(crate) fn report(arguments: &Arguments, report: &Report) -> Outcome {
     }
     let mut headings: Vec<&str> = report.by.iter().map(String::as_str).collect();
     headings.extend(["#calls", "#failed", "#truncated", "#input", "#output", "#USD", "#unpriced"]);
+    // What each tool was called, and what of the input its definition and its results took.
+    let of_tools: &[&str] = if report.by.iter().any(|name| name == "tool") {
+        headings.extend(["#called", "#definitions", "#results"]);
+        &["tools_called", "tool_definition_tokens", "tool_result_tokens"]
+    } else {
+        &[]
+    };
     let mut rows = Rows::new(&headings);
     let sums = |row: &Value| {
         let field = |name: &str| cell(&row[name]);
+        let tools: Vec<String> = of_tools.iter().map(|name| field(name)).collect();
         [
             field("calls"),
             field("failed"),
@@ -261,6 +269,8 @@ pub(crate) fn report(arguments: &Arguments, report: &Report) -> Outcome {
             if row["unpriced_calls"] == row["calls"] { "unknown".to_owned() } else { field("cost_usd") },
             field("unpriced_calls"),
         ]
+        .into_iter()
+        .chain(tools)
     };
     for row in answer["rows"].as_array().into_iter().flatten() {
         let keys = report.by.iter().map(|name| match &row[name] {

@@ -28,6 +28,17 @@ const ROWS: u32 = 50;
 /// Calls of the page's list.
 const CALLS: u32 = 25;
 
+/// How far back the cost of a minute looks.
+pub(crate) const MINUTES: i64 = 10;
+
+/// The instant some minutes ago.
+#[expect(clippy::disallowed_methods, reason = "the command line may ask the clock")]
+pub(crate) fn ago(minutes: i64) -> Result<String> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok();
+    let ms = since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default();
+    Ok(tokenbook_wire::Timestamp::from_ms((ms - minutes * 60_000).max(0))?.to_string())
+}
+
 impl View {
     pub(crate) fn new(from: Option<String>, to: Option<String>, time_zone: Option<String>) -> Self {
         Self { from, to, time_zone, ..Self::default() }
@@ -71,9 +82,15 @@ pub(crate) fn page(book: &Book, view: &View) -> Result<Value> {
     };
     let unit = view.unit.as_deref().unwrap_or("day");
     let steps = json!({ "group_by": [unit], "time_zone": view.time_zone });
+    // Of now, whatever range is shown.
+    let agent = view.agent.as_ref().map(|agent| json!({ "agent": agent }));
+    let recently = json!({ "from": ago(MINUTES)?, "filter": agent });
     let mut page = json!({
         "view": { "from": view.from, "to": view.to, "time_zone": view.time_zone, "agent": view.agent, "unit": unit },
         "stats": ask(book, "stats", &json!({}))?,
+        "overview": ask(book, "overview", &view.args(&json!({ "time_zone": view.time_zone })))?,
+        "minutes": MINUTES,
+        "lately": ask(book, "report", &recently)?["total"],
         "steps": ask(book, "report", &view.args(&steps))?,
         "agents": by(&["agent"])?,
         "models": by(&["model"])?,

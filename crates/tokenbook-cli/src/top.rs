@@ -13,6 +13,7 @@ use tokenbook_wire::{Book, Error, ErrorCode, Result};
 
 use crate::arguments::{Arguments, Top};
 use crate::failure::Failure;
+use crate::page::{MINUTES, ago};
 use crate::place;
 use crate::table::cell;
 
@@ -24,12 +25,11 @@ struct Seen {
     running: Vec<Value>,
     recent: Vec<Value>,
     budgets: Vec<Value>,
+    /// The spells that last.
+    alerts: Vec<Value>,
     /// The last ten minutes.
     total: Value,
 }
-
-/// How long back the figures of the head reach, in minutes.
-const MINUTES: i64 = 10;
 
 impl Seen {
     fn read(book: &Book) -> Result<Self> {
@@ -43,17 +43,10 @@ impl Seen {
             running: list(&ask("live", &json!({}))?, "calls"),
             recent: list(&ask("list", &json!({ "limit": 50 }))?, "calls"),
             budgets: list(&ask("budgets", &json!({}))?, "budgets"),
+            alerts: list(&ask("alerts", &json!({ "open": true, "limit": 20 }))?, "alerts"),
             total: ask("report", &json!({ "from": from }))?["total"].clone(),
         })
     }
-}
-
-/// The instant some minutes ago.
-#[expect(clippy::disallowed_methods, reason = "the command line may ask the clock")]
-fn ago(minutes: i64) -> Result<String> {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok();
-    let ms = since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default();
-    Ok(tokenbook_wire::Timestamp::from_ms((ms - minutes * 60_000).max(0))?.to_string())
 }
 
 /// Shows the screen until a key ends it.
@@ -90,6 +83,10 @@ fn watch(book: &Book, terminal: &mut ratatui::DefaultTerminal) -> std::result::R
 /// The figures of the head, one line each.
 fn lines(seen: &Seen) -> Vec<String> {
     let total = |name: &str| cell(&seen.total[name]);
+    let cost = tokenbook_wire::Usd::parse(&total("cost_usd")).map(tokenbook_wire::Usd::pico).unwrap_or_default();
+    let a_minute = tokenbook_wire::Usd::from_pico((cost + i128::from(MINUTES) / 2) / i128::from(MINUTES));
+    let unpriced = seen.total["unpriced_calls"].as_u64().filter(|calls| *calls > 0);
+    let unpriced = unpriced.map_or_else(String::new, |calls| format!(", {calls} calls without a price"));
     vec![
         format!(
             "running {}   last {MINUTES} minutes: {} calls, {} failed, {} cut off",
@@ -99,7 +96,7 @@ fn lines(seen: &Seen) -> Vec<String> {
             total("truncated")
         ),
         format!(
-            "cost ${}   {} input and {} output tokens   q ends",
+            "cost ${}, ${a_minute} a minute{unpriced}   {} input and {} output tokens   q ends",
             total("cost_usd"),
             total("total_input_tokens"),
             total("total_output_tokens")
@@ -117,9 +114,11 @@ fn draw(frame: &mut Frame, seen: &Result<Seen>) {
         }
     };
     let budgets = if seen.budgets.is_empty() { 0 } else { u16::try_from(seen.budgets.len().min(6)).unwrap_or(6) + 3 };
-    let [head, running, money, recent] = Layout::vertical([
+    let alerts = if seen.alerts.is_empty() { 0 } else { u16::try_from(seen.alerts.len().min(4)).unwrap_or(4) + 3 };
+    let [head, running, warned, money, recent] = Layout::vertical([
         Constraint::Length(2),
-        Constraint::Percentage(40),
+        Constraint::Percentage(35),
+        Constraint::Length(alerts),
         Constraint::Length(budgets),
         Constraint::Min(4),
     ])
@@ -147,6 +146,15 @@ fn draw(frame: &mut Frame, seen: &Result<Seen>) {
         ["since", "agent", "action", "model", "input", "output", "USD", "USD in the end", "process"],
         rows.collect(),
     );
+    let rows = seen.alerts.iter().map(|alert| {
+        let since = cell(&alert["started_at"]);
+        let row = [since.get(..16).unwrap_or(&since).replace('T', " "), cell(&alert["rule"]), cell(&alert["message"])];
+        Row::new(row).style(Style::new().fg(Color::Red))
+    });
+    let widths = [Constraint::Length(16), Constraint::Length(16), Constraint::Fill(1)];
+    let head = Row::new(["since", "rule", "what"]).style(Style::new().add_modifier(Modifier::DIM));
+    let table_of_alerts = Table::new(rows, widths).header(head).block(Block::bordered().title("Alerts"));
+    frame.render_widget(table_of_alerts, warned);
     let rows = seen.budgets.iter().map(|budget| {
         let field = |name: &str| match (&budget[format!("{name}_usd")], &budget[format!("{name}_tokens")]) {
             (Value::String(usd), _) => format!("${usd}"),
@@ -232,5 +240,23 @@ mod tests {
         assert!(line("editor").contains("0.0027"), "{}", line("editor"));
         assert!(line("rate_limit").contains("10:00:00"));
         assert!(line("running 0").contains("0 calls"));
+    }
+
+    #[test]
+    fn alerts_that_last_and_the_cost_of_a_minute_are_on_the_screen() {
+        let book = Book::open(r#"{"path": ":memory:"}"#).expect("a ledger");
+        for number in 0..40 {
+            // Made now, so that they lie in the last minutes; 40 × (1,000 × 2.50 + 100 × 10) millionths are 0.14 dollars.
+            let call = json!({ "id": number.to_string(), "model": "gpt-4o", "outcome": if number % 2 == 0 { "error" } else { "success" },
+                "error_class": "overloaded", "usage": { "input_tokens": 1000, "output_tokens": 100 } });
+            book.call("record", &call.to_string()).expect("recorded");
+        }
+        book.call("alerts_check", "{}").expect("judged");
+        let seen = Seen::read(&book).expect("read");
+        assert!(lines(&seen)[1].starts_with("cost $0.14, $0.014 a minute"), "{:?}", lines(&seen));
+        let mut terminal = Terminal::new(TestBackend::new(140, 40)).expect("a screen");
+        terminal.draw(|frame| draw(frame, &Ok(seen))).expect("drawn");
+        let screen: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert!(screen.contains("Alerts") && screen.contains("error_rate"), "{screen}");
     }
 }

@@ -8,7 +8,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Error, Result, Timestamp, Usd};
 
-pub(crate) use counter::{Context, Counters};
+pub(crate) use counter::{Context, Counters, check};
 pub(crate) use desk::Desk;
 pub use status::{BudgetState, BudgetStatus};
 
@@ -445,6 +445,15 @@ impl Ledger {
     /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when the file can't be read.
     pub fn has_budget_for(&self, query: &ReserveQuery) -> Result<bool> {
         self.inner()?.budgets.has_budget_for(self, query)
+    }
+
+    /// Whether there is any budget at all, at about the cost of a look at a small file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`](tokenbook::ErrorCode::Unavailable) when the file can't be read.
+    pub fn has_budgets(&self) -> Result<bool> {
+        self.inner()?.budgets.has_any(self)
     }
 
     /// Puts aside what a call may cost at most, in every budget that is for it, or refuses.

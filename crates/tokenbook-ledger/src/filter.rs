@@ -112,6 +112,17 @@ impl Wanted {
             && self.failed.as_ref().is_none_or(|wanted| wanted.contains(&combo.failed))
     }
 
+    /// Whether calls of any agent, action, model, provider and outcome are wanted.
+    pub(crate) fn has_every_combo(&self) -> bool {
+        let named = [&self.agent, &self.action, &self.model, &self.provider];
+        named.into_iter().all(Option::is_none) && self.failed.is_none()
+    }
+
+    /// Whether every call is wanted.
+    pub(crate) fn has_everything(&self) -> bool {
+        self.has_every_combo() && self.session.is_none() && self.tag.is_none() && self.tool.is_none()
+    }
+
     /// Whether a call's session, tags and tools are wanted.
     pub(crate) fn has_facets(&self, facts: &Facts) -> bool {
         wants(self.session.as_ref(), facts.session)

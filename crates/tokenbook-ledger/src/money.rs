@@ -100,10 +100,10 @@ impl<'c, 'q> Pricer<'c, 'q> {
     }
 
     /// The value of each group of calls, by combo and class; calls with unknown usage are unpriced.
-    pub(crate) fn value(
+    pub(crate) fn value<'s>(
         &mut self,
         survey: &mut Survey<'_>,
-        classes: &BTreeMap<ClassKey, Sums>,
+        classes: impl IntoIterator<Item = (&'s ClassKey, &'s Sums)>,
         combos: &BTreeMap<i64, Combo>,
         value: Value<'_>,
     ) -> Result<BTreeMap<Terms, Amount>> {

@@ -1,7 +1,5 @@
 //! How the sizes of a group of calls are spread: histograms that add up, and the compact form of them on disk.
 
-use std::collections::BTreeMap;
-
 use tokenbook::{Error, ErrorCode, Result};
 
 /// The sizes of one call whose spread is kept.
@@ -75,19 +73,92 @@ pub(crate) fn codes(sizes: &Sizes) -> impl Iterator<Item = u16> {
     .flatten()
 }
 
+/// Places of a page.
+const PAGE: usize = 16;
+/// Pages there may be.
+const PAGES: usize = 5 * (1 << BITS) / PAGE;
+/// One more than the largest code.
+const CODES: u16 = 5 << BITS;
+
+/// Counts by code, in pages that are made when one of their codes first comes: adding is two look-ups, and few of the places
+/// there could be are ever used.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    /// For each page one more than its number in `pages`, 0 for none; empty before the first code.
+    table: Vec<u16>,
+    pages: Vec<[u64; PAGE]>,
+}
+
+impl Counts {
+    fn at(&mut self, code: u16) -> &mut u64 {
+        if self.table.is_empty() {
+            self.table.resize(PAGES, 0);
+        }
+        let place = usize::from(code) % PAGE;
+        let number = &mut self.table[usize::from(code) / PAGE];
+        if *number == 0 {
+            self.pages.push([0; PAGE]);
+            *number = u16::try_from(self.pages.len()).expect("fewer than 65,536 pages");
+        }
+        &mut self.pages[usize::from(*number) - 1][place]
+    }
+
+    fn get(&self, code: u16) -> u64 {
+        match self.table.get(usize::from(code) / PAGE) {
+            None | Some(0) => 0,
+            Some(number) => self.pages[usize::from(*number) - 1][usize::from(code) % PAGE],
+        }
+    }
+
+    /// Those from `first` to before `end` that are not 0, by code.
+    fn range(&self, first: u16, end: u16) -> impl Iterator<Item = (u16, u64)> {
+        let pages =
+            if self.table.is_empty() { 0..0 } else { usize::from(first) / PAGE..usize::from(end).div_ceil(PAGE) };
+        pages
+            .filter(|page| self.table[*page] > 0)
+            .flat_map(move |page| {
+                let counts = &self.pages[usize::from(self.table[page]) - 1];
+                let start = u16::try_from(page * PAGE).expect("codes have 13 bits");
+                (start..).zip(counts.iter().copied())
+            })
+            .filter(move |(code, count)| *count > 0 && (first..end).contains(code))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.range(0, CODES)
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (page, number) in other.table.iter().enumerate().filter(|(_, number)| **number > 0) {
+            let from = &other.pages[usize::from(*number) - 1];
+            self.at(u16::try_from(page * PAGE).expect("codes have 13 bits"));
+            let to = &mut self.pages[usize::from(self.table[page]) - 1];
+            to.iter_mut().zip(from).for_each(|(sum, more)| *sum += more);
+        }
+    }
+}
+
+impl PartialEq for Counts {
+    fn eq(&self, other: &Self) -> bool {
+        self.all().eq(other.all())
+    }
+}
+
+impl Eq for Counts {}
+
 /// The histograms of a group of calls, with its first and last instant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Spread {
     /// Of the first and the last call, in milliseconds; none without a call.
     pub(crate) instants: Option<(i64, i64)>,
-    counts: BTreeMap<u16, u64>,
+    counts: Counts,
 }
 
 impl Spread {
     pub(crate) fn add_call(&mut self, at: i64, codes: impl Iterator<Item = u16>) {
         self.add_instants(at, at);
         for code in codes {
-            *self.counts.entry(code).or_default() += 1;
+            *self.counts.at(code) += 1;
         }
     }
 
@@ -100,17 +171,15 @@ impl Spread {
         if let Some((first, last)) = other.instants {
             self.add_instants(first, last);
         }
-        for (code, count) in &other.counts {
-            *self.counts.entry(*code).or_default() += count;
-        }
+        self.counts.add(&other.counts);
     }
 
     /// How many calls lie in each place of a measure, smallest first, with the place's smallest and largest value.
     fn of(&self, measure: Measure) -> impl Iterator<Item = (u64, u64, u64)> {
         let first = (measure as u16) << BITS;
-        self.counts.range(first..first + (1 << BITS)).map(move |(code, count)| {
+        self.counts.range(first, first + (1 << BITS)).map(move |(code, count)| {
             let (low, high) = values(code - first);
-            (low, high, *count)
+            (low, high, count)
         })
     }
 
@@ -140,7 +209,7 @@ impl Spread {
         let mut steps = [0; UTILIZATION_STEPS];
         let first = (Measure::Utilization as u16) << BITS;
         for (at, step) in (first..).zip(&mut steps) {
-            *step = self.counts.get(&at).copied().unwrap_or_default();
+            *step = self.counts.get(at);
         }
         steps
     }
@@ -152,10 +221,10 @@ impl Spread {
         write(first.unsigned_abs(), to);
         write(last.abs_diff(first), to);
         let mut before = 0;
-        for (code, count) in &self.counts {
+        for (code, count) in self.counts.all() {
             write((code - before).into(), to);
-            write(*count, to);
-            before = *code;
+            write(count, to);
+            before = code;
         }
     }
 
@@ -171,8 +240,8 @@ impl Spread {
         let mut code = 0_u16;
         while !bytes.is_empty() {
             let distance = u16::try_from(read(&mut bytes)?).map_err(|_| corrupt())?;
-            code = code.checked_add(distance).ok_or_else(corrupt)?;
-            let count = self.counts.entry(code).or_default();
+            code = code.checked_add(distance).filter(|code| *code < CODES).ok_or_else(corrupt)?;
+            let count = self.counts.at(code);
             *count = count.checked_add(read(&mut bytes)?).ok_or_else(corrupt)?;
         }
         Ok(())

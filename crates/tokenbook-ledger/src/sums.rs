@@ -55,6 +55,14 @@ pub(crate) enum Sum {
     ServerToolRequests = 22,
 }
 
+/// What groups of calls are put in order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rank {
+    Cost,
+    Calls,
+    Tokens,
+}
+
 /// Where the sums by token kind begin.
 const FIRST_KIND: usize = 32;
 /// How many sums there are room for.
@@ -114,6 +122,51 @@ impl Sums {
         for (sum, more) in self.0.iter_mut().zip(other.0) {
             *sum += more;
         }
+    }
+
+    /// Takes off what is a part of these sums.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CorruptData`] when it is none.
+    pub(crate) fn subtract(&mut self, part: &Self) -> Result<()> {
+        for (sum, less) in self.0.iter_mut().zip(part.0) {
+            *sum = sum.checked_sub(less).ok_or_else(corrupt)?;
+        }
+        Ok(())
+    }
+
+    /// What calls are put in order by.
+    pub(crate) fn rank(&self, by: Rank) -> u128 {
+        match by {
+            Rank::Cost => self.get(Sum::Cost),
+            Rank::Calls => self.get(Sum::Calls),
+            Rank::Tokens => self.0[FIRST_KIND..].iter().sum(),
+        }
+    }
+
+    /// The same of sums in compact form, without reading all of them out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CorruptData`] when `bytes` is no such form.
+    pub(crate) fn rank_of_written(mut bytes: &[u8], by: Rank) -> Result<u128> {
+        let wanted = match by {
+            Rank::Cost => 1 << Sum::Cost as u32,
+            Rank::Calls => 1 << Sum::Calls as u32,
+            Rank::Tokens => u64::MAX << FIRST_KIND,
+        };
+        let mut bits = u64::try_from(read_varint(&mut bytes)?).map_err(|_| corrupt())?;
+        let mut rank = 0_u128;
+        while bits & wanted != 0 {
+            let field = bits & bits.wrapping_neg();
+            bits ^= field;
+            let value = read_varint(&mut bytes)?;
+            if field & wanted != 0 {
+                rank = rank.checked_add(value).ok_or_else(corrupt)?;
+            }
+        }
+        Ok(rank)
     }
 
     /// The compact form: a bit for each sum that isn't 0, then those sums.
@@ -205,7 +258,12 @@ mod tests {
             sums.write(&mut bytes);
             let mut back = Sums::default();
             back.add_written(&bytes).expect("our own form");
-            prop_assert_eq!(back, sums);
+            for rank in [Rank::Cost, Rank::Calls, Rank::Tokens] {
+                prop_assert_eq!(Sums::rank_of_written(&bytes, rank).expect("our own form"), sums.rank(rank));
+            }
+            prop_assert_eq!(&back, &sums);
+            back.subtract(&sums).expect("a part");
+            prop_assert_eq!(back, Sums::default());
         }
 
         #[test]

@@ -7,6 +7,7 @@ use tokenbook::Result;
 
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::filter::{Filter, Wanted};
+use crate::hash::FastMap;
 use crate::report::gather::{Fit, Piece, bounds, cuts_pruned, end_of_all, pieces, start_of_all};
 use crate::spread::{Spread, codes};
 use crate::store::fold::Kind;
@@ -28,6 +29,7 @@ pub(crate) struct Wants {
     pub(crate) sums: bool,
     pub(crate) tools: bool,
     pub(crate) classes: bool,
+    /// With the sums only.
     pub(crate) spreads: bool,
     pub(crate) called: bool,
 }
@@ -39,6 +41,17 @@ pub(crate) struct Span {
     pub(crate) to: i64,
     /// Whether it is of the calls that no rollup has yet, and of them alone.
     pub(crate) tail: bool,
+}
+
+/// Which spans the classes of rollups are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spans {
+    /// Each month by itself, of rollups by month.
+    Months,
+    /// Each day by itself.
+    Days,
+    /// All days as one.
+    Run,
 }
 
 /// Calls that are priced alike within a span.
@@ -73,7 +86,7 @@ pub(crate) struct Survey<'a> {
     bounds: (i64, i64),
     from: i64,
     to: i64,
-    combos: BTreeMap<i64, Option<Combo>>,
+    combos: FastMap<i64, Option<Combo>>,
 }
 
 impl<'a> Survey<'a> {
@@ -90,7 +103,7 @@ impl<'a> Survey<'a> {
         let from = from.filter(|from| *from > bounds.0).unwrap_or_else(|| start_of_all(days));
         let to = to.filter(|to| *to < bounds.1).unwrap_or_else(|| end_of_all(days));
         let wanted = Wanted::find(db, filter)?;
-        Ok(Self { db, names, head, days, wanted, bounds, from, to, combos: BTreeMap::new() })
+        Ok(Self { db, names, head, days, wanted, bounds, from, to, combos: FastMap::default() })
     }
 
     /// Names and the connection, for telling what the numbers mean.
@@ -107,21 +120,33 @@ impl<'a> Survey<'a> {
         }
         let (from, to) = (self.from, self.to);
         if let Some(days) = self.days_of_facets()? {
-            for (first, last) in days {
-                let (start, end) = (self.days.day_start(first), self.days.day_start(last));
+            for day in days {
+                let (start, end) = (self.days.day_start(day), self.days.day_start(day + 1));
                 self.take_calls(start.max(from), end.min(to), wants, &mut gathered)?;
             }
         } else {
             for piece in pieces(self.days, from, to, &Fit { days: true, hours: false, months: true }) {
                 match piece {
-                    Piece::Months(first, last) => self.take_rollups(true, first, last, wants, &mut gathered)?,
-                    Piece::Days(first, last) => self.take_rollups(false, first, last, wants, &mut gathered)?,
+                    Piece::Months(first, last) => {
+                        self.take_rollups(Spans::Months, first, last, wants, &mut gathered)?;
+                    }
+                    // All of one span: where a price changes inside it, its days are read again one by one.
+                    Piece::Days(first, last) => {
+                        self.take_rollups(Spans::Run, first, last, wants, &mut gathered)?;
+                    }
                     Piece::Hours(..) => {}
                     Piece::Calls(from, to) => self.take_calls(from, to, wants, &mut gathered)?,
                 }
             }
         }
-        self.visit(TAIL, from, to, |survey, combo, facts, _| survey.add(combo, facts, true, wants, &mut gathered))?;
+        let mut added = Added::default();
+        self.visit(TAIL, from, to, |survey, combo, facts, _| {
+            let hour = facts.at.div_euclid(MS_PER_HOUR) * MS_PER_HOUR;
+            let span = Span { from: hour, to: hour + MS_PER_HOUR, tail: true };
+            added.add(&survey.wanted, combo, facts, span, wants);
+            Ok(())
+        })?;
+        added.into(&mut gathered);
         gathered.combos = self.combos.iter().filter_map(|(id, combo)| Some((*id, (*combo)?))).collect();
         Ok(gathered)
     }
@@ -131,7 +156,7 @@ impl<'a> Survey<'a> {
         let (first, last) = (self.days.day_of(span.from), self.days.day_of(span.to - 1) + 1);
         let mut gathered = Gathered::default();
         let wants = Wants { classes: true, ..Wants::default() };
-        self.take_rollups(false, first, last, wants, &mut gathered)?;
+        self.take_rollups(Spans::Days, first, last, wants, &mut gathered)?;
         Ok(gathered.classes)
     }
 
@@ -174,8 +199,8 @@ impl<'a> Survey<'a> {
         !span.tail && self.days.day_of(span.from) < self.days.day_of(span.to - 1)
     }
 
-    /// For a filter by session, tag or tool: the runs of days that have such calls.
-    fn days_of_facets(&mut self) -> Result<Option<Vec<(i64, i64)>>> {
+    /// For a filter by session, tag or tool: the days that have such calls.
+    fn days_of_facets(&mut self) -> Result<Option<Vec<i64>>> {
         let (kind, facets) = match (&self.wanted.session, &self.wanted.tag, &self.wanted.tool) {
             (Some(facets), ..) => (Kind::Session, facets),
             (_, Some(facets), _) => (Kind::Tag, facets),
@@ -186,19 +211,16 @@ impl<'a> Survey<'a> {
         let mut statement = self.db.prepare_cached(sql).map_err(sqlite)?;
         let first = self.days.day_of(self.from.max(self.bounds.0));
         let last = self.days.day_of(self.to.min(self.bounds.1));
-        let mut runs: Vec<(i64, i64)> = Vec::new();
+        let mut days = Vec::new();
         for day in first..=last {
             for facet in facets {
                 if statement.exists((kind as i64, day, facet)).map_err(sqlite)? {
-                    match runs.last_mut() {
-                        Some(run) if run.1 == day => run.1 = day + 1,
-                        _ => runs.push((day, day + 1)),
-                    }
+                    days.push(day);
                     break;
                 }
             }
         }
-        Ok(Some(runs))
+        Ok(Some(days))
     }
 
     /// A combo, if it is wanted.
@@ -212,7 +234,8 @@ impl<'a> Survey<'a> {
         Ok(wanted)
     }
 
-    fn take_rollups(&mut self, months: bool, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+    fn take_rollups(&mut self, spans: Spans, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
+        let months = spans == Spans::Months;
         let kinds = [
             (wants.sums, Kind::Day),
             (wants.tools, Kind::Tool),
@@ -225,7 +248,7 @@ impl<'a> Survey<'a> {
         for (_, kind) in kinds.into_iter().filter(|(wanted, _)| *wanted) {
             let stored = if months { kind.by_month().expect("kept by month too") } else { kind };
             let mut rows = statement.query((stored as i64, from, to)).map_err(sqlite)?;
-            let mut spans: Option<(i64, Span)> = None;
+            let mut last: Option<(i64, Span)> = None;
             while let Some(row) = rows.next().map_err(sqlite)? {
                 let combo: i64 = row.get(2).map_err(sqlite)?;
                 if !self.combo(combo)? {
@@ -240,15 +263,19 @@ impl<'a> Survey<'a> {
                     Kind::Called => into.called.entry((facet, combo)).or_default().add_written(bytes)?,
                     _ => {
                         let bucket: i64 = row.get(0).map_err(sqlite)?;
-                        let span = match spans {
+                        let span = match last {
                             Some((known, span)) if known == bucket => span,
                             _ => {
-                                let next = if months { self.days.next(Unit::Month, bucket) } else { bucket + 1 };
-                                let (from, to) = (self.days.day_start(bucket), self.days.day_start(next));
+                                let (first, next) = match spans {
+                                    Spans::Months => (bucket, self.days.next(Unit::Month, bucket)),
+                                    Spans::Days => (bucket, bucket + 1),
+                                    Spans::Run => (from, to),
+                                };
+                                let (from, to) = (self.days.day_start(first), self.days.day_start(next));
                                 Span { from, to, tail: false }
                             }
                         };
-                        spans = Some((bucket, span));
+                        last = Some((bucket, span));
                         into.classes.entry(ClassKey { span, combo, class: facet }).or_default().add_written(bytes)?;
                     }
                 }
@@ -264,7 +291,20 @@ impl<'a> Survey<'a> {
         if from.max(self.bounds.0) < to.min(self.head.pruned_before) {
             return Err(cuts_pruned(self.head.pruned_before));
         }
-        self.visit(FOLDED, from, to, |survey, combo, facts, _| survey.add(combo, facts, false, wants, into))
+        let mut added = Added::default();
+        let (mut from, to) = (from.max(self.bounds.0), to.min(self.bounds.1));
+        while from < to {
+            // A span of its own for each day: where a price changes inside it, the calls are read again.
+            let day = self.days.day_of(from);
+            let span = Span { from, to: self.days.day_start(day + 1).min(to), tail: false };
+            self.visit(FOLDED, span.from, span.to, |survey, combo, facts, _| {
+                added.add(&survey.wanted, combo, facts, span, wants);
+                Ok(())
+            })?;
+            from = span.to;
+        }
+        added.into(into);
+        Ok(())
     }
 
     fn visit(
@@ -291,35 +331,64 @@ impl<'a> Survey<'a> {
         }
         Ok(())
     }
+}
 
-    #[expect(clippy::unnecessary_wraps, reason = "the shape that visiting calls has")]
-    fn add(&mut self, combo: i64, facts: &Facts, tail: bool, wants: Wants, into: &mut Gathered) -> Result<()> {
-        let mut share = facts.share.clone();
-        Facts::add_tools(&facts.tools, &mut share);
-        if wants.sums {
-            into.sums.entry(combo).or_default().add_share(&share);
-        }
-        if wants.classes {
-            let hour = facts.at.div_euclid(MS_PER_HOUR) * MS_PER_HOUR;
-            let span = Span { from: hour, to: hour + MS_PER_HOUR, tail };
-            into.classes.entry(ClassKey { span, combo, class: facts.class }).or_default().add_share(&share);
-        }
-        if wants.spreads {
-            into.spreads.entry(combo).or_default().add_call(facts.at, codes(&facts.sizes));
-        }
-        if wants.called && facts.called != 0 {
-            into.called.entry((facts.called, combo)).or_default().add_share(&share);
-        }
+/// What calls that were read add up to, by hash, since each of them is looked up: put in order once all are read.
+#[derive(Default)]
+struct Added {
+    sums: FastMap<i64, (Sums, Spread)>,
+    tools: FastMap<(i64, i64), Sums>,
+    classes: FastMap<ClassKey, Sums>,
+    called: FastMap<(i64, i64), Sums>,
+    share: Share,
+}
+
+impl Added {
+    fn add(&mut self, wanted: &Wanted, combo: i64, facts: &Facts, span: Span, wants: Wants) {
+        let share = &mut self.share;
         if wants.tools {
             if facts.tools.is_empty() {
-                into.tools.entry((0, combo)).or_default().add_share(&share);
+                self.tools.entry((0, combo)).or_default().add_share(&facts.share);
             }
-            for tool in facts.tools.iter().filter(|tool| self.wanted.has_tool(tool)) {
-                let mut one: Share = facts.share.clone();
-                Facts::add_tools(std::slice::from_ref(tool), &mut one);
-                into.tools.entry((tool.tool, combo)).or_default().add_share(&one);
+            for tool in facts.tools.iter().filter(|tool| wanted.has_tool(tool)) {
+                share.clone_from(&facts.share);
+                Facts::add_tools(std::slice::from_ref(tool), share);
+                self.tools.entry((tool.tool, combo)).or_default().add_share(share);
             }
         }
-        Ok(())
+        share.clone_from(&facts.share);
+        Facts::add_tools(&facts.tools, share);
+        if wants.sums {
+            let (sums, spread) = self.sums.entry(combo).or_default();
+            sums.add_share(share);
+            if wants.spreads {
+                spread.add_call(facts.at, codes(&facts.sizes));
+            }
+        }
+        if wants.classes {
+            self.classes.entry(ClassKey { span, combo, class: facts.class }).or_default().add_share(share);
+        }
+        if wants.called && facts.called != 0 {
+            self.called.entry((facts.called, combo)).or_default().add_share(share);
+        }
+    }
+
+    #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
+    fn into(self, gathered: &mut Gathered) {
+        for (combo, (sums, spread)) in self.sums {
+            gathered.sums.entry(combo).or_default().add(&sums);
+            if spread.instants.is_some() {
+                gathered.spreads.entry(combo).or_default().add(&spread);
+            }
+        }
+        for (key, sums) in self.tools {
+            gathered.tools.entry(key).or_default().add(&sums);
+        }
+        for (key, sums) in self.classes {
+            gathered.classes.entry(key).or_default().add(&sums);
+        }
+        for (key, sums) in self.called {
+            gathered.called.entry(key).or_default().add(&sums);
+        }
     }
 }

@@ -74,7 +74,8 @@ impl Verification {
 
 impl Ledger {
     /// Checks the whole ledger: the file, each call against its fingerprint, the chain of fingerprints against the head
-    /// inside and the head beside the database, the index of ids, and each rollup against its calls.
+    /// inside and the head beside the database, the index of ids, each rollup against its calls, and what budgets have counted
+    /// against the rollups and the open holds.
     ///
     /// It reads everything and may run beside recording.
     ///
@@ -91,7 +92,11 @@ impl Ledger {
             check_file(db, &mut found)?;
             check_losses(db, &mut found, head, outside);
             let checked = check_calls(db, names, head, outside, &mut calendar, &mut found)
-                .and_then(|sums| check_rollups(db, head, sums, &mut calendar, &mut found));
+                .and_then(|sums| check_rollups(db, head, sums, &mut calendar, &mut found))
+                .and_then(|()| {
+                    let mut context = crate::budget::Context { db, names, head, days: &mut calendar };
+                    crate::budget::check(&mut context, |message| found.add(ProblemKind::WrongSum, message))
+                });
             if let Err(error) = checked {
                 found.add(ProblemKind::Damaged, error.message());
             }
@@ -262,7 +267,7 @@ fn check_rollups(
         };
         found.rollups += 1;
         let frozen = match kind {
-            Kind::Hour => at.bucket * MS_PER_HOUR < head.pruned_before,
+            Kind::Hour | Kind::HourOverall => at.bucket * MS_PER_HOUR < head.pruned_before,
             _ if kind.is_of_months() => head.pruned_before > 0 && at.bucket <= pruned_month,
             _ => at.bucket < pruned_day,
         };

@@ -3,9 +3,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tokenbook::{Count, ErrorCode, Usd};
+use tokenbook::{Count, ErrorCode, Timestamp, Usd};
 use tokenbook_ledger::{
-    Call, CallCost, ExportQuery, Group, Ledger, Options, ProblemKind, QueryLimits, ReportQuery, Value,
+    Call, CallCost, ExportQuery, Group, Ledger, Options, ProblemKind, QueryLimits, ReportQuery, ReserveQuery, Value,
 };
 
 fn calls(count: u32) -> Vec<Call> {
@@ -126,6 +126,11 @@ fn changed_rows_and_sums_are_told_apart() {
         ("DELETE FROM call WHERE seq = 20", ProblemKind::Lost),
         ("DELETE FROM roll WHERE kind = 1", ProblemKind::WrongSum),
         ("UPDATE roll SET sums = x'0105' WHERE kind = 4", ProblemKind::WrongSum),
+        ("DELETE FROM roll WHERE kind = 14", ProblemKind::WrongSum),
+        ("UPDATE budget_sum SET spent = '1'", ProblemKind::WrongSum),
+        ("UPDATE budget_sum SET held = '0'", ProblemKind::WrongSum),
+        ("UPDATE budget_sum SET uncounted = uncounted + 1", ProblemKind::WrongSum),
+        ("DELETE FROM hold_line", ProblemKind::WrongSum),
         ("DELETE FROM new_key WHERE seq = 3", ProblemKind::Index),
         ("UPDATE head SET chain = zeroblob(16)", ProblemKind::Changed),
         (
@@ -135,14 +140,25 @@ fn changed_rows_and_sums_are_told_apart() {
     ] {
         let path = folder.path().join("x.db");
         let ledger = fill(&path, 20);
+        let now = Timestamp::from_ms(1_795_341_600_000).expect("in range");
+        for budget in [
+            r#"{"name": "all", "limit_usd": "1000000", "period": "total"}"#,
+            r#"{"name": "today", "limit_tokens": 1000000000, "period": "day", "scope": {"agent": "agent-1"}}"#,
+        ] {
+            ledger.budget_set(&serde_json::from_str(budget).expect("a budget"), now).expect("set");
+        }
+        let hold = ReserveQuery { cost_usd: Some("0.5".parse().expect("an amount")), ..ReserveQuery::new(now) };
+        assert!(ledger.reserve(&hold).expect("there is room").hold_id.is_some());
         ledger.checkpoint().expect("folded");
+        let found = ledger.verify().expect("verified");
+        assert!(found.ok, "{found:?}");
         drop(ledger);
         rusqlite::Connection::open(&path).and_then(|db| db.execute(sql, [])).expect("changed");
         let ledger = Ledger::open(&path, &Options::default()).expect("opened");
         let found = ledger.verify().expect("verified");
         assert!(found.problems.iter().any(|problem| problem.kind == kind), "{sql}: {found:?}");
         drop(ledger);
-        for suffix in ["", "-wal", "-shm", "-lock", "-readers"] {
+        for suffix in ["", "-wal", "-shm", "-lock", "-readers", "-budgets"] {
             let _ = fs::remove_file(folder.path().join(format!("x.db{suffix}")));
         }
     }

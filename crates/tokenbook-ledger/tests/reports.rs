@@ -300,6 +300,28 @@ proptest! {
     }
 
     #[test]
+    fn the_first_rows_of_a_report_are_those_of_the_whole(
+        calls in ledgers(60),
+        folded in 0..60_usize,
+        limit in 1..6_usize,
+        order in prop_oneof![Just(None), Just(Some(Order::Cost)), Just(Some(Order::Calls)), Just(Some(Order::Tokens)), Just(Some(Order::Key))],
+        bounds in prop_oneof![Just((None, None)), queries().prop_map(|query| (query.from, query.to))],
+        group_by in prop_oneof![3 => Just(vec![Group::Session]), 1 => groups()],
+    ) {
+        let ledger = ledger_in("UTC");
+        let folded = folded.min(calls.len());
+        record_all(&ledger, &calls[..folded]);
+        ledger.checkpoint().expect("folded");
+        record_all(&ledger, &calls[folded..]);
+        let whole = ReportQuery { group_by, from: bounds.0, to: bounds.1, order, ..ReportQuery::default() };
+        let first = ledger.report(&ReportQuery { limit: Some(limit), ..whole.clone() }).expect("a report");
+        let whole = ledger.report(&whole).expect("a report");
+        prop_assert_eq!(first.rows_left_out, whole.rows.len().saturating_sub(limit));
+        prop_assert_eq!(&first.rows[..], &whole.rows[..limit.min(whole.rows.len())]);
+        prop_assert_eq!(first.total, whole.total);
+    }
+
+    #[test]
     fn the_order_of_arrival_does_not_matter(
         (calls, shuffled) in ledgers(40).prop_flat_map(|calls| (Just(calls.clone()), Just(calls).prop_shuffle())),
         query in queries(),

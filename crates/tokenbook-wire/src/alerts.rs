@@ -86,7 +86,7 @@ impl Default for Alerts {
         Self {
             sinks: Arc::default(),
             worker: Mutex::default(),
-            since: Stopwatch::start(),
+            since: Stopwatch::started(0),
             judged_ms: AtomicU64::new(0),
         }
     }

@@ -7,7 +7,8 @@ use tokenbook::{Error, ErrorCode, Result};
 use tokenbook_ledger::{Ledger, Options};
 
 use crate::alerts::Alerts;
-use crate::{guard, ops, text};
+use crate::endings::Endings;
+use crate::{Meter, guard, ops, text};
 
 /// An open ledger, with JSON text for arguments and results.
 ///
@@ -17,6 +18,7 @@ pub struct Book {
     /// `None` once it is closed.
     ledger: Arc<RwLock<Option<Ledger>>>,
     alerts: Arc<Alerts>,
+    endings: Arc<Endings>,
 }
 
 /// The path of a ledger that is kept in memory.
@@ -40,7 +42,7 @@ impl Book {
                 Some(MEMORY) => Ledger::open_in_memory(&options)?,
                 Some(path) => Ledger::open(path, &options)?,
             };
-            Ok(Self { ledger: Arc::new(RwLock::new(Some(ledger))), alerts: Arc::default() })
+            Ok(Self { ledger: Arc::new(RwLock::new(Some(ledger))), alerts: Arc::default(), endings: Arc::default() })
         })
     }
 
@@ -51,6 +53,33 @@ impl Book {
     /// The operation's own, and [`ErrorCode::Unavailable`] after the ledger was closed.
     pub fn call(&self, op: &str, args: &str) -> Result<String> {
         guard(|| ops::find(op)?.run(Some(self), args))
+    }
+
+    /// Whether there is any budget at all: told without waiting for anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`] when the ledger is closed, or the budgets can't be read.
+    pub fn has_budgets(&self) -> Result<bool> {
+        guard(|| self.ledger()?.has_budgets())
+    }
+
+    /// Ends a call, with the arguments of [`Meter::finish`], when [`Book::record_ended`] gets to it: costs a lock in memory.
+    pub fn end(&self, meter: Arc<Meter>, args: String, body: Option<String>) {
+        self.endings.push(meter, args, body);
+    }
+
+    /// Records the calls that have ended until now, together, and tells what became of them:
+    /// `{"recorded": …, "faults": [{"code": …, "message": …}, …]}`.
+    ///
+    /// Whoever comes while another does so waits until that is done, so that afterwards every call that had ended before is
+    /// on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Internal`] for a bug; what could not be recorded is no error but a fault of its call.
+    pub fn record_ended(&self) -> Result<String> {
+        guard(|| text::write(&self.endings.record()))
     }
 
     /// The ledger, as long as it is open.

@@ -15,8 +15,9 @@ pub(crate) struct Stopwatch(std::time::Instant);
 #[cfg(feature = "ledger")]
 impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "this is the real clock that the rule points to")]
-    pub(crate) fn start() -> Self {
-        Self(std::time::Instant::now())
+    pub(crate) fn started(ms_ago: u64) -> Self {
+        let now = std::time::Instant::now();
+        Self(now.checked_sub(std::time::Duration::from_millis(ms_ago)).unwrap_or(now))
     }
 
     /// Whole milliseconds since the start.

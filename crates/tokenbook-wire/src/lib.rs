@@ -9,6 +9,8 @@ mod alerts;
 #[cfg(feature = "ledger")]
 mod book;
 mod clock;
+#[cfg(feature = "ledger")]
+mod endings;
 mod guard;
 mod hot;
 #[cfg(feature = "ledger")]
@@ -36,7 +38,7 @@ pub use ops::{OPS, Op};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use stream::UsageStream;
-pub use tokenbook::{Error, ErrorCode, Result, Timestamp};
+pub use tokenbook::{Error, ErrorCode, Result, Timestamp, Usd};
 
 /// Runs an operation that needs no ledger.
 ///

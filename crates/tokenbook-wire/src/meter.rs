@@ -3,6 +3,7 @@
 mod known;
 mod past;
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,16 +11,16 @@ use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokenbook::extract::{Extraction, StreamExtractor};
+use tokenbook::extract::{Extraction, StreamExtractor, extract};
 use tokenbook::request::{Exactness, RequestCount};
 use tokenbook::{Count, Error, ErrorCode, Result, Timestamp, TokenKind, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Extension, Hold, LiveCall, Outcome, ReserveQuery, Status};
+use tokenbook_ledger::{Call, CallCost, Extension, Hold, Ledger, LiveCall, Outcome, Recorded, ReserveQuery, Status};
 
 use self::known::Known;
 use self::past::PAST;
 use crate::clock::Stopwatch;
-use crate::ops::extract;
-use crate::ops::record::{Asked, Made, Response, cost_of, take};
+use crate::ops::record::{Asked, Made, Response, Underway, cost_of, take};
+use crate::text::json_text;
 use crate::{Book, clock, guard, ops, text};
 
 /// One call: what it was asked with, what its stream has told so far, and at its end the one record of it.
@@ -32,8 +33,9 @@ pub struct Meter {
     id: String,
     /// What the call was asked with; `None` once it has ended.
     state: Mutex<Option<State>>,
+    /// The call as far as it was known when it was opened.
+    call: Call,
     api: tokenbook::Api,
-    model: Option<String>,
     request: Option<String>,
     /// The request's own tokens, counted when somebody first asks.
     counted: OnceLock<Option<RequestCount>>,
@@ -112,22 +114,24 @@ pub(crate) struct Metered {
 }
 
 impl Meter {
-    /// Starts metering a call on a ledger: the arguments of `record_response`, without its body.
+    /// Starts metering a call on a ledger: the arguments of `record_response`, without its body. The request's body may
+    /// also be given beside them as the text that it is, which saves writing it into JSON and reading it out again.
+    /// `age_ms` is how long ago the call was sent, for one who sends first.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) for malformed arguments, and for a call of an
     /// unnamed model.
-    pub fn open(book: &Book, args: &str) -> Result<Self> {
+    pub fn open(book: &Book, args: &str, request: Option<String>, age_ms: u64) -> Result<Self> {
         guard(|| {
-            let mut asked = Asked::read(&mut text::read::<Response<'_>>(args)?)?;
+            let mut asked = Asked::read(&mut text::read::<Response<'_>>(args)?, request)?;
             let at = clock::now()?;
+            let at = i64::try_from(age_ms).ok().and_then(|age| Timestamp::from_ms(at.ms() - age).ok()).unwrap_or(at);
             // What can't be a call is said now, not when the call has been paid for.
             let call = asked.call(at)?;
             let id = unique_id();
             book.ledger()?.live_update(live(&id, &call));
-            let model = asked.model().map(str::to_owned);
-            let stream = StreamExtractor::new(asked.api).counting(model.as_deref().unwrap_or_default());
+            let stream = StreamExtractor::new(asked.api).counting(&call.model);
             let (api, request) = (asked.api, asked.request.take());
             Ok(Self {
                 book: book.clone(),
@@ -140,12 +144,12 @@ impl Meter {
                     held: None,
                     told_ms: 0,
                 })),
+                call,
                 api,
-                model,
                 request,
                 counted: OnceLock::new(),
                 at,
-                watch: Stopwatch::start(),
+                watch: Stopwatch::started(age_ms),
             })
         })
     }
@@ -153,6 +157,29 @@ impl Meter {
     /// A panic while it was held is reported by that call; the meter itself stays usable.
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any budget is for the call, so that it needs [`Meter::reserve`]: told without waiting for anything.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`](crate::ErrorCode::Unavailable) when the ledger is closed, or the budgets can't be read.
+    pub fn has_budget(&self) -> Result<bool> {
+        guard(|| self.book.ledger()?.has_budget_for(&self.subject()))
+    }
+
+    /// The call as budgets see it.
+    fn subject(&self) -> ReserveQuery {
+        let call = &self.call;
+        ReserveQuery {
+            agent: call.agent.clone(),
+            action: call.action.clone(),
+            model: Some(call.model.clone()),
+            provider: call.provider.clone(),
+            session: call.session.clone(),
+            tags: call.tags.clone(),
+            ..ReserveQuery::new(self.at)
+        }
     }
 
     /// Puts the call's worst case aside in the budgets that it falls under; without one it costs next to nothing.
@@ -169,25 +196,16 @@ impl Meter {
             let mut state = self.lock();
             let state = state.as_mut().ok_or_else(ended)?;
             let ledger = self.book.ledger()?;
-            let call = state.asked.call(self.at)?;
-            let query = ReserveQuery {
-                agent: call.agent.clone(),
-                action: call.action.clone(),
-                model: Some(call.model.clone()),
-                provider: call.provider.clone(),
-                session: call.session.clone(),
-                tags: call.tags.clone(),
-                ..ReserveQuery::new(self.at)
-            };
+            let (call, query) = (&self.call, self.subject());
             // Counting the request is left for when a budget asks for it.
             if !ledger.has_budget_for(&query)? {
                 return text::write(&Hold::default());
             }
-            let sliced = call.max_tokens.is_none().then_some(Count::from(1_024));
+            let sliced = call.max_tokens.is_none().then_some(Count::new(SLICE)?);
             let output = call.max_tokens.or(sliced).unwrap_or_default();
             let input = self.counted().map(|counted| counted.high);
             let query = ReserveQuery {
-                cost_usd: input.and_then(|input| self.worst(&call, input, output)),
+                cost_usd: input.and_then(|input| self.worst(call, input, output)),
                 tokens: input.map(|input| input.checked_add(output)).transpose()?,
                 ..query
             };
@@ -254,15 +272,14 @@ impl Meter {
 
     /// Tells those who watch how far the call is.
     fn tell(&self, state: &State) -> Result<()> {
-        let call = state.asked.call(self.at)?;
-        let known = self.known(state, &call)?;
+        let known = self.known(state)?;
         self.book.ledger()?.live_update(LiveCall {
             input_tokens: known.input_tokens,
             output_tokens: Some(known.output_tokens),
             cost_usd: known.cost_usd,
             projected_output_tokens: known.projected_output_tokens,
             projected_cost_usd: known.projected_cost_usd,
-            ..live(&self.id, &call)
+            ..live(&self.id, &self.call)
         });
         Ok(())
     }
@@ -274,11 +291,12 @@ impl Meter {
         if streamed.tokens.get() + SLICE / 2 <= covered.get() {
             return Ok(());
         }
-        let call = state.asked.call(self.at)?;
-        let slice = Count::new(SLICE)?;
+        // As many as one event used up, however long it is.
+        let wanted = (streamed.tokens.get() + SLICE / 2 - covered.get()).div_ceil(SLICE);
+        let slice = Count::new(wanted * SLICE)?;
         let more = Extension {
             at: clock::now()?,
-            cost_usd: price(&call, &Usage::new().with(TokenKind::Output, slice)),
+            cost_usd: price(&self.call, &Usage::new().with(TokenKind::Output, slice)),
             tokens: Some(slice),
             ttl_ms: None,
         };
@@ -295,7 +313,7 @@ impl Meter {
     fn counted(&self) -> Option<&RequestCount> {
         let count = || {
             let request = self.request.as_deref()?;
-            tokenbook::count_request(self.api, request.as_bytes(), self.model.as_deref()).ok()
+            tokenbook::count_request(self.api, request.as_bytes(), Some(&self.call.model)).ok()
         };
         self.counted.get_or_init(count).as_ref()
     }
@@ -309,12 +327,12 @@ impl Meter {
         guard(|| {
             let state = self.lock();
             let state = state.as_ref().ok_or_else(ended)?;
-            let call = state.asked.call(self.at)?;
-            text::write(&self.known(state, &call)?)
+            text::write(&self.known(state)?)
         })
     }
 
-    fn known(&self, state: &State, call: &Call) -> Result<MeterProgress> {
+    fn known(&self, state: &State) -> Result<MeterProgress> {
+        let call = &self.call;
         let so_far = state.stream.so_far();
         let known = Known::of(so_far.usage.as_ref(), so_far.is_final, so_far.output_counted, self.counted())?;
         let projected = PAST.projected(call, known.output).filter(|_| !so_far.is_final);
@@ -347,39 +365,66 @@ impl Meter {
     ///
     /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) for malformed arguments and after the end, and
     /// those of the operation `record`.
-    pub fn finish(&self, args: &str) -> Result<String> {
+    pub fn finish(&self, args: &str, body: Option<&str>) -> Result<String> {
         guard(|| {
-            let mut fields: Response<'_> = text::read(args)?;
-            let body: Option<&RawValue> = take(&mut fields, "body")?;
-            let refused = take(&mut fields, "refused")?.unwrap_or(false);
-            let mut state = self.lock().take().ok_or_else(ended)?;
-            state.asked.tell(fields)?;
-            let ledger = self.book.ledger()?;
-            ledger.live_remove(&self.id);
-            let held = state.held.take().map(|held| held.id);
-            let (first, inside) = self.calls(state, body, refused)?;
-            let call = first.call.clone();
-            let done = first.record_with(&ledger, held).inspect_err(|_| {
-                // What can't be recorded must not stay put aside.
-                if let Some(hold) = held {
-                    drop(ledger.void(hold));
-                }
-            })?;
-            inside.into_iter().try_for_each(|made| made.record(&ledger).map(drop))?;
-            PAST.remember(&call);
+            let sent = self.hand_over(args, body)?;
+            let call = sent.call.clone();
+            let done = sent.wait()?;
             text::write(&Metered { id: done.id, status: done.status, call })
         })
     }
 
+    /// Ends the call and hands its record to the ledger's writer, without waiting for it.
+    pub(crate) fn hand_over(&self, args: &str, body: Option<&str>) -> Result<Sent> {
+        let mut fields: Response<'_> = text::read(args)?;
+        let named: Option<&RawValue> = take(&mut fields, "body")?;
+        // What is no body of a response is looked at later: the call is one all the same.
+        let body = match body {
+            Some(beside) => Some(text::shallow(beside).map(|()| Cow::Borrowed(beside))),
+            None => named.map(|named| json_text("body", named)),
+        };
+        let refused = take(&mut fields, "refused")?.unwrap_or(false);
+        let mut state = self.lock().take().ok_or_else(ended)?;
+        let held = state.held.take().map(|held| held.id);
+        let ledger = self.book.ledger()?;
+        ledger.live_remove(&self.id);
+        let sent = state.asked.tell(fields).and_then(|()| {
+            let (first, inside) = self.calls(state, body, refused)?;
+            let call = first.call.clone();
+            Ok((first.hand_over(&ledger, held)?, inside, call))
+        });
+        match sent {
+            Ok((first, inside, call)) => Ok(Sent { ledger, held, first, inside, call }),
+            Err(error) => {
+                let_go(&ledger, held);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up a call that was not sent: nothing is recorded, and what was put aside for it is let go. After the end it does
+    /// nothing.
+    pub fn void(&self) {
+        let Some(state) = self.lock().take() else { return };
+        let give_up = || {
+            let ledger = self.book.ledger()?;
+            ledger.live_remove(&self.id);
+            let_go(&ledger, state.held.map(|held| held.id));
+            Ok(())
+        };
+        // A closed ledger holds nothing any more.
+        drop(guard(give_up));
+    }
+
     /// The call to be recorded, and those inside it that another model ran.
-    fn calls(&self, state: State, body: Option<&RawValue>, refused: bool) -> Result<(Made, Vec<Made>)> {
+    fn calls(&self, state: State, body: Option<Result<Cow<'_, str>>>, refused: bool) -> Result<(Made, Vec<Made>)> {
         let State { mut asked, stream, events, first_output_ms, .. } = state;
         let is_stream = events > 0;
         asked.request.clone_from(&self.request);
         asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), self.id.clone());
         let so_far = is_stream.then(|| stream.so_far());
         let read = match body {
-            Some(body) => extract::read(self.api, Some(body), None),
+            Some(body) => body.and_then(|body| extract(self.api, &body)),
             None => stream.finish(),
         };
         let Ok(extraction) = read else {
@@ -447,10 +492,11 @@ impl Meter {
 /// A call whose meter is given up is still a call: what was streamed is recorded when the writer gets to it.
 impl Drop for Meter {
     fn drop(&mut self) {
-        let Some(state) = self.lock().take() else { return };
+        let Some(mut state) = self.lock().take() else { return };
         let record = || {
             let ledger = self.book.ledger()?;
             ledger.live_remove(&self.id);
+            let_go(&ledger, state.held.take().map(|held| held.id));
             if state.events > 0 {
                 ledger.record_queued(self.calls(state, None, false)?.0.call)?;
             }
@@ -458,6 +504,34 @@ impl Drop for Meter {
         };
         // Nobody is left to be told of a failure; a panic must not leave a destructor.
         drop(guard(record));
+    }
+}
+
+/// A call that has ended and is on its way into the ledger.
+pub(crate) struct Sent {
+    ledger: Ledger,
+    held: Option<Count>,
+    first: Underway,
+    inside: Vec<Made>,
+    call: Call,
+}
+
+impl Sent {
+    /// Waits until the call is recorded, and those inside it.
+    pub(crate) fn wait(self) -> Result<Recorded> {
+        let Self { ledger, held, first, inside, call } = self;
+        // What can't be recorded must not stay put aside.
+        let done = first.wait(&ledger).inspect_err(|_| let_go(&ledger, held))?;
+        inside.into_iter().try_for_each(|made| made.record(&ledger).map(drop))?;
+        PAST.remember(&call);
+        Ok(done)
+    }
+}
+
+/// Lets go what was put aside for a call.
+fn let_go(ledger: &Ledger, held: Option<Count>) {
+    if let Some(hold) = held {
+        drop(ledger.void(hold));
     }
 }
 

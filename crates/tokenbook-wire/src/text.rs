@@ -19,6 +19,10 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
 
 /// Reads a part of arguments that were read already: how deeply they are nested is known.
 pub(crate) fn read_inside<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
+    // Keeping track of the field costs as much as reading; it is asked for only where there is a fault.
+    if let Ok(value) = serde_json::from_str(json) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| located(&error))?;
     reader.end().map_err(|error| message(&error))?;

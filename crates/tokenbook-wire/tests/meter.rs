@@ -1,6 +1,8 @@
 //! Metering one call: what it tells while it runs, and the one record that it leaves.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tokenbook_wire::{Book, Meter};
 
@@ -13,11 +15,11 @@ fn read(answer: &str) -> Value {
 }
 
 fn open(book: &Book, args: &Value) -> Meter {
-    Meter::open(book, &args.to_string()).expect("the call is well-formed")
+    Meter::open(book, &args.to_string(), None, 0).expect("the call is well-formed")
 }
 
 fn finish(meter: &Meter, args: &Value) -> Value {
-    read(&meter.finish(&args.to_string()).expect("recorded"))
+    read(&meter.finish(&args.to_string(), None).expect("recorded"))
 }
 
 fn request() -> Value {
@@ -149,7 +151,7 @@ fn a_call_ends_once() {
     let book = book();
     let meter = streamed(&book, 7);
     finish(&meter, &json!({}));
-    for again in [meter.finish("{}").err(), meter.push(b"x").err(), meter.progress().err()] {
+    for again in [meter.finish("{}", None).err(), meter.push(b"x").err(), meter.progress().err()] {
         assert_eq!(again.expect("refused").message(), "the call has ended");
     }
 }
@@ -172,8 +174,8 @@ fn what_its_caller_says_goes_before_what_is_found_out() {
     let said = json!({ "agent": "host", "duration_ms": 7, "tags": ["a"] });
     let call = finish(&streamed(&book, 7), &said)["call"].take();
     assert_eq!((&call["agent"], &call["duration_ms"], &call["tags"]), (&json!("host"), &json!(7), &json!(["a"])));
-    assert!(Meter::open(&book, r#"{"api": "openai.chat"}"#).is_err(), "no model is named");
-    assert!(Meter::open(&book, r#"{"api": "openai.chat", "model": "gpt-4o", "agnet": "x"}"#).is_err());
+    assert!(Meter::open(&book, r#"{"api": "openai.chat"}"#, None, 0).is_err(), "no model is named");
+    assert!(Meter::open(&book, r#"{"api": "openai.chat", "model": "gpt-4o", "agnet": "x"}"#, None, 0).is_err());
 }
 
 #[test]
@@ -269,4 +271,76 @@ fn a_running_call_is_shown_until_it_ends() {
     assert_eq!(running().len(), 1);
     drop(given_up);
     assert!(running().is_empty());
+}
+
+#[test]
+fn a_call_that_was_not_sent_leaves_nothing() {
+    let book = book();
+    book.call("budget_set", r#"{"name": "all", "limit_tokens": 200, "period": "total"}"#).expect("set");
+    assert!(book.has_budgets().expect("open"));
+    let meter = open(&book, &anthropic());
+    assert!(meter.has_budget().expect("open"));
+    meter.reserve().expect("there is enough");
+    let held = |book: &Book| read(&book.call("budgets", "{}").expect("a standing"))["budgets"][0]["held_tokens"].take();
+    assert!(held(&book).as_u64() > Some(100));
+    assert_eq!(read(&book.call("live", "{}").expect("told"))["calls"].as_array().map(Vec::len), Some(1));
+    meter.void();
+    meter.void();
+    assert_eq!(held(&book), 0);
+    // One that is only let go of holds nothing either.
+    let dropped = open(&book, &anthropic());
+    dropped.reserve().expect("there is enough again");
+    drop(dropped);
+    assert_eq!(held(&book), 0);
+    assert_eq!(read(&book.call("live", "{}").expect("told"))["calls"].as_array().map(Vec::len), Some(0));
+    assert_eq!(read(&book.call("report", "{}").expect("a report"))["total"]["calls"], 0);
+    assert_eq!(meter.finish("{}", None).expect_err("it is over").message(), "the call has ended");
+}
+
+#[test]
+fn calls_that_have_ended_are_recorded_together_and_faults_are_told() {
+    let book = book();
+    let body = |id: &str| {
+        json!({ "id": id, "type": "message", "role": "assistant", "model": "claude-haiku-4-5", "content": [],
+            "stop_reason": "end_turn", "usage": { "input_tokens": 13, "output_tokens": 2 } })
+        .to_string()
+    };
+    let end = |args: &str, body: Option<String>| book.end(Arc::new(open(&book, &anthropic())), args.to_owned(), body);
+    end("{}", Some(body("msg_1")));
+    end(r#"{"colour": 5}"#, Some(body("msg_2")));
+    end("{}", Some("[".repeat(100_000)));
+    end("{}", Some(body("msg_1")));
+    let told = read(&book.record_ended().expect("recorded"));
+    // The same response again is what it was: what was measured here is no part of it.
+    assert_eq!(told["recorded"].as_u64().zip(told["faults"].as_array().map(Vec::len)), Some((3, 1)), "{told}");
+    assert_eq!(told["faults"][0]["code"], "invalid_argument");
+    assert!(told["faults"][0]["message"].as_str().is_some_and(|message| message.contains("colour")), "{told}");
+    assert_eq!(read(&book.record_ended().expect("nothing to do")), json!({ "recorded": 0, "faults": [] }));
+    let calls = read(&book.call("list", "{}").expect("a page"))["calls"].take();
+    assert_eq!(calls.as_array().map(Vec::len), Some(2), "{calls}");
+}
+
+#[test]
+fn a_call_that_was_sent_before_it_was_metered_has_its_own_time() {
+    let book = book();
+    let late = Meter::open(&book, &anthropic().to_string(), None, 60_000).expect("well-formed");
+    let now = finish(&open(&book, &anthropic()), &json!({}))["call"].take();
+    let call = finish(&late, &json!({}))["call"].take();
+    assert!(call["duration_ms"].as_u64() >= Some(60_000), "{call}");
+    assert!(call["at"].as_str() < now["at"].as_str(), "{call} {now}");
+}
+
+#[test]
+fn a_request_and_a_body_beside_the_arguments_are_read_as_those_in_them() {
+    let body = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5",
+        "content": [], "stop_reason": "end_turn", "usage": { "input_tokens": 13, "output_tokens": 2 } });
+    let given = json!({ "at": "2026-11-22T10:00:00Z", "duration_ms": 5 });
+    let inside = finish(&open(&book(), &anthropic()), &json!({ "body": body, "at": given["at"], "duration_ms": 5 }));
+    let mut args = anthropic();
+    args.as_object_mut().expect("an object").remove("request");
+    let meter = Meter::open(&book(), &args.to_string(), Some(request().to_string()), 0).expect("well-formed");
+    let beside = read(&meter.finish(&given.to_string(), Some(&body.to_string())).expect("recorded"));
+    assert_eq!(inside["call"], beside["call"]);
+    assert!(Meter::open(&book(), &args.to_string(), Some("{".to_owned()), 0).is_err(), "no JSON");
+    assert!(Meter::open(&book(), &args.to_string(), Some("[".repeat(100_000)), 0).is_err(), "too deep");
 }

@@ -1,4 +1,6 @@
 //! Counts requests given as JSON lines `{id, api, model, body}` on standard input, for the scripts in `xtask/fit`.
+//!
+//! With the feature `fit` its arguments are the weights of the text model to count by, in 64ths.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::io::BufRead as _;
@@ -8,6 +10,14 @@ use tokenbook::Api;
 use tokenbook::request::count_request;
 
 fn main() {
+    #[cfg(feature = "fit")]
+    {
+        let weights: Vec<u64> =
+            std::env::args().skip(1).map(|weight| weight.parse().expect("a whole number")).collect();
+        if !weights.is_empty() {
+            tokenbook::count_by(&weights);
+        }
+    }
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("the input is text");
         let record: Value = serde_json::from_str(&line).expect("each line is JSON");

@@ -29,6 +29,8 @@ pub use money::Usd;
 pub use price::Catalog;
 pub use quantity::Count;
 pub use request::{RequestCount, count_request};
+#[cfg(feature = "fit")]
+pub use text::claude::weights::other::count_by;
 pub use text::{Counter, Encoding, Special};
 pub use time::{Date, Timestamp};
 pub use usage::{Side, TokenKind, Usage};

@@ -152,17 +152,51 @@ pub struct RequestCount {
 /// [`ErrorCode::InvalidArgument`](crate::ErrorCode::InvalidArgument) when the body isn't a JSON object, when neither it nor the caller names a model, or
 /// when the wire format has no counted requests.
 pub fn count_request(api: Api, body: &[u8], model: Option<&str>) -> Result<RequestCount> {
-    let json = parse(body)?;
-    let body = read(api, &json)?;
+    count_json(api, &parse(body)?, model)
+}
+
+/// A request body that was read together with the JSON around it, so that it is parsed once.
+#[derive(Debug)]
+pub struct ParsedBody<'a>(Json<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for ParsedBody<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Json::deserialize(deserializer).map(Self)
+    }
+}
+
+impl ParsedBody<'_> {
+    /// The text, where the value is a mere text, which may itself be a body as JSON.
+    pub fn text(&self) -> Option<&str> {
+        self.0.str()
+    }
+
+    /// Counts it as [`count_request`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`count_request`].
+    pub fn count(&self, api: Api, model: Option<&str>) -> Result<RequestCount> {
+        count_json(api, object(&self.0)?, model)
+    }
+}
+
+fn count_json(api: Api, json: &Json<'_>, model: Option<&str>) -> Result<RequestCount> {
+    let body = read(api, json)?;
     let model = model
         .or(body.model.as_deref())
         .ok_or_else(|| Error::invalid("model: the body names no model, so the caller has to"))?;
     count(&body, model)
 }
 
+fn object<'j, 'a>(json: &'j Json<'a>) -> Result<&'j Json<'a>> {
+    if matches!(json, Json::Object(_)) { Ok(json) } else { Err(Error::invalid("body: expected a JSON object")) }
+}
+
 fn parse(body: &[u8]) -> Result<Json<'_>> {
     let json: Json<'_> = serde_json::from_slice(body).map_err(|error| Error::invalid(format!("body: {error}")))?;
-    if matches!(json, Json::Object(_)) { Ok(json) } else { Err(Error::invalid("body: expected a JSON object")) }
+    object(&json)?;
+    Ok(json)
 }
 
 fn read<'a>(api: Api, json: &'a Json<'a>) -> Result<Body<'a>> {
@@ -204,22 +238,30 @@ struct Counted {
 
 impl Counted {
     fn of(body: &Body<'_>, name: &str) -> Self {
+        let tools = !body.tools.is_empty() || !body.provider_tools.is_empty();
         if let Some(claude) = Claude::parse(name) {
-            let tools = !body.tools.is_empty() || !body.provider_tools.is_empty();
             let reason = if claude.known {
                 "Claude's tokenizers aren't public".to_owned()
             } else {
                 "the model isn't known; counted as the nearest Claude model".to_owned()
             };
-            return Self::estimated(framing::claude::count(body, claude), claude.band(tools), reason);
+            let counted = Self::estimated(framing::claude::count(body, claude), claude.band(tools), reason);
+            if framing::claude::has_hidden_thinking(body, claude) {
+                return counted.at_least("thinking is kept whose text isn't in the request");
+            }
+            return counted;
         }
         if let Some(openai) = OpenAi::parse(name) {
             let draft = framing::openai::count(body, openai);
+            if framing::openai::has_hidden_thinking(body, openai) {
+                let counted = Self::estimated(draft, OpenAi::BAND, String::new());
+                return counted.at_least("thinking is sent encrypted, and the provider alone knows its size");
+            }
             if is_only_text(body) {
                 return Self { draft, band: Band::NONE, exactness: Exactness::Exact, reason: None };
             }
             let reason = "how tools, schemas and pictures are shown to the model isn't documented".to_owned();
-            return Self::estimated(draft, OpenAi::band(body.shape), reason);
+            return Self::estimated(draft, OpenAi::BAND, reason);
         }
         let other = Other::parse(name);
         let reason = if other.name == "unknown" {
@@ -227,7 +269,12 @@ impl Counted {
         } else {
             format!("counted by figures fitted for {} models", other.name)
         };
-        Self::estimated(framing::other::count(body, other), other.band, reason)
+        Self::estimated(framing::other::count(body, other), other.band(tools), reason)
+    }
+
+    /// The same as a lower bound.
+    fn at_least(self, reason: &str) -> Self {
+        Self { exactness: Exactness::LowerBound, reason: Some(reason.to_owned()), ..self }
     }
 
     fn estimated(draft: Draft, band: Band, reason: String) -> Self {

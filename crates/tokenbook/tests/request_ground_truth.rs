@@ -1,6 +1,6 @@
 //! Counted requests against what providers measured, on recorded calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
@@ -84,6 +84,14 @@ fn measured(record: &Record) -> Option<u64> {
     match record.api {
         Api::BedrockConverse => Some(sum(&["inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"])),
         Api::GoogleGenerateContent => record.usage["promptTokenCount"].as_u64(),
+        Api::OllamaChat => {
+            record.usage["prompt_eval_count"].as_u64().or_else(|| record.usage["prompt_tokens"].as_u64())
+        }
+        Api::CohereChat => {
+            let tokens = |kind: &str| record.usage[kind]["input_tokens"].as_u64();
+            tokens("tokens").or_else(|| tokens("billed_units"))
+        }
+        Api::MistralChat => record.usage["prompt_tokens"].as_u64(),
         Api::OpenaiChat | Api::OpenaiResponses => {
             record.usage["prompt_tokens"].as_u64().or_else(|| record.usage["input_tokens"].as_u64())
         }
@@ -106,7 +114,7 @@ impl Counted {
     fn has_tools(&self) -> bool {
         let request: Value = serde_json::from_str(self.record.request.get()).expect("JSON");
         let some = |key: &str| request[key].as_array().is_some_and(|list| !list.is_empty());
-        some("tools") || some("functions")
+        some("tools") || some("functions") || !request["toolConfig"].is_null()
     }
 
     fn is_claude(&self) -> bool {
@@ -131,6 +139,17 @@ impl Counted {
         self.count.input_tokens.get().abs_diff(self.measured) * 1000 / self.measured
     }
 }
+
+/// Marks of requests that hold more than text, or whose texts were taken out of the recording.
+const NOT_TEXT: &[&str] = &[
+    "\"image_url\"",
+    "\"input_image\"",
+    "\"input_audio\"",
+    "\"input_file\"",
+    "\"inlineData\"",
+    "\"fileData\"",
+    "attachment://",
+];
 
 /// The share of the items, in percent.
 fn share<'a>(items: &[&'a Counted], holds: impl Fn(&&'a Counted) -> bool) -> usize {
@@ -171,10 +190,49 @@ fn claude_requests_are_estimated_within_their_bounds() {
             |item: &&Counted| item.is_plain() && item.is_claude() && item.is_new() == new && item.has_tools() == tools;
         all.iter().filter(wanted).collect()
     };
-    bounded("Claude 3 to 4.6 without tools", &group(false, false), 8, 45);
-    bounded("Claude 3 to 4.6 with tools", &group(false, true), 4, 20);
-    bounded("newer Claude without tools", &group(true, false), 10, 40);
-    bounded("newer Claude with tools", &group(true, true), 5, 35);
+    bounded("Claude 3 to 4.6 without tools", &group(false, false), 8, 40);
+    bounded("Claude 3 to 4.6 with tools", &group(false, true), 4, 15);
+    bounded("newer Claude without tools", &group(true, false), 5, 25);
+    bounded("newer Claude with tools", &group(true, true), 6, 25);
+}
+
+/// The family that a request was counted for, as far as the recordings tell families apart.
+fn family(item: &Counted) -> Option<String> {
+    let model = item.record.model.as_deref().unwrap_or_default();
+    if let Some(at) = model.find("claude-") {
+        let name: Vec<&str> = model[at..].split(['-', '.', '@', ':']).take(4).filter(|word| word.len() < 8).collect();
+        return Some(name.join(" "));
+    }
+    let fitted = item.count.reason.as_deref()?.strip_prefix("counted by figures fitted for ")?;
+    Some(fitted.trim_end_matches(" models").to_owned())
+}
+
+#[test]
+fn bands_hold_nine_of_ten_requests_of_each_family() {
+    let Some(all) = counted() else { return };
+    let mut families: BTreeMap<(String, bool), Vec<&Counted>> = BTreeMap::new();
+    for item in all.iter().filter(|item| item.is_plain()) {
+        if let Some(name) =
+            family(item).filter(|_| !NOT_TEXT.iter().any(|mark| item.record.request.get().contains(mark)))
+        {
+            families.entry((name, item.has_tools())).or_default().push(item);
+        }
+    }
+    // A few requests say nothing of nine in ten.
+    families.retain(|_, group| group.len() >= 10);
+    assert!(families.len() >= 30, "only {} groups", families.len());
+    let held =
+        |group: &Vec<&Counted>| share(group, |item| (item.count.low..=item.count.high).contains(&count(item.measured)));
+    let missed: Vec<String> = families
+        .iter()
+        .filter(|(_, group)| held(group) < 90)
+        .map(|((name, tools), group)| format!("{name}, tools {tools}: {} % of {}", held(group), group.len()))
+        .collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+fn count(tokens: u64) -> Count {
+    Count::new(tokens).expect("small")
 }
 
 #[test]
@@ -199,9 +257,12 @@ fn openai_requests_are_counted_within_their_bounds() {
     let claimed: Vec<&Counted> = chat.into_iter().filter(|item| item.count.exactness == Exactness::Exact).collect();
     let exact = share(&claimed, |item| item.count.input_tokens.get() == item.measured);
     assert!(exact >= 98, "{exact} % of what is called exact is");
-    bounded("OpenAI chat with tools", &group(Api::OpenaiChat, true), 0, 10);
-    bounded("OpenAI Responses without tools", &group(Api::OpenaiResponses, false), 0, 1);
-    bounded("OpenAI Responses with tools", &group(Api::OpenaiResponses, true), 0, 170);
+    bounded("OpenAI chat with tools", &group(Api::OpenaiChat, true), 0, 3);
+    let responses = group(Api::OpenaiResponses, false);
+    bounded("OpenAI Responses without tools", &responses, 0, 0);
+    let right = share(&responses, |item| item.count.input_tokens.get() == item.measured);
+    assert!(right >= 98, "{right} % of Responses without tools are counted to the token");
+    bounded("OpenAI Responses with tools", &group(Api::OpenaiResponses, true), 0, 15);
 }
 
 #[test]
@@ -218,7 +279,7 @@ fn long_texts_are_estimated_within_a_few_percent() {
         for (model, &tokens) in &text.tokens {
             let count = tokenbook::request::count_text(model, &text.text).expect("a count");
             let off = count.tokens.get().abs_diff(tokens) * 1000 / tokens;
-            assert!(off <= 50, "{} for {model}: {off} thousandths off", text.id);
+            assert!(off <= 40, "{} for {model}: {off} thousandths off", text.id);
         }
     }
 }

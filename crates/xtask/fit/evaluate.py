@@ -1,14 +1,19 @@
 """Prints how far counted requests are off, by cross-validation over the repositories that the recordings come from.
 
-    cargo build --release -p tokenbook --example request_residuals
-    python evaluate.py --ground-truth DIR --counter target/release/examples/request_residuals \
+    cargo build --release -p tokenbook --features fit --example request_residuals --target-dir target/fit
+    python evaluate.py --ground-truth DIR --counter target/fit/release/examples/request_residuals --folds folds.json \
         [--o200k o200k_base.tiktoken] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
 
-The table of pieces is fitted on measured strings and never on requests. The constants of the framing are, so each group of
+`bash bench/accuracy/run.sh` does all of it. The table of pieces is fitted on measured strings and never on requests. The
+weights of the text are, so the requests of a repository are counted by those that were fitted without it (`--folds`, from
+`text_weights.py`). The constants of the framing are too, so each group of
 alike requests (family, tools, choice, history …) is counted with the constant that the *other* repositories give: the
 median of the medians of their residuals is added to it. A group that a single repository has takes the constants that were
 known before any fit (Claude), or stays as it is (OpenAI; the last column says how many such requests there are).
 Identical requests with an equal count are taken once.
+
+A second table has each Claude family and each other family as shipped: how many requests, the error, and how many of the
+measured counts the stated band holds.
 """
 
 import argparse
@@ -28,6 +33,11 @@ HIDDEN = ("builtin_tool", "server_tool", "deferred_tools", "tool_reference", "mc
           "suspect_too", "iterations")
 MEDIA = re.compile(r'"(image_url|input_image|input_audio|input_file|inlineData|fileData)"')
 NEW = ("opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-5")
+# As in `request/family.rs`.
+OTHERS = {"Gemma": ["gemma"], "Gemini": ["gemini"], "gpt-oss": ["gpt-oss"], "DeepSeek": ["deepseek"], "Qwen": ["qwen", "qwq"],
+          "Mistral": ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"],
+          "Llama": ["llama"], "Cohere": ["command", "c4ai", "aya"], "Nova": ["nova"], "Kimi": ["kimi"], "GLM": ["glm"],
+          "Grok": ["grok"], "Sonar": ["sonar"]}
 # What the constants for any tool were known to be before, less what they are fitted to now: auto, any.
 KNOWN = {"opus-4-7": (3, 4), "opus-4-8": (-4, -3), "sonnet-5": (-2, -2), "opus-5": (-5, 0), "fable-5": (-4, 0),
          "3-5-haiku": (-1, 3), "3-haiku": (-1, 3), "3-opus": (-1, -1), "3-sonnet": (-2, -2), "3-5-sonnet-june": (0, 3),
@@ -55,9 +65,29 @@ def openai_family(model):
 
 def measured(record):
     usage, api = record["usage"], record["api"]
+    if api.startswith("google"):
+        return usage.get("promptTokenCount") or usage.get("totalTokens") or 0
+    if api == "bedrock.converse":
+        return sum(usage.get(key) or 0 for key in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"))
+    if api == "cohere.chat":
+        return (usage.get("tokens") or {}).get("input_tokens") or (usage.get("billed_units") or {}).get("input_tokens") or 0
+    if api == "ollama.chat":
+        return usage.get("prompt_eval_count") or usage.get("prompt_tokens") or 0
     if api in ANTHROPIC:
         return sum(usage.get(key) or 0 for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"))
     return usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+
+
+def other_family(record):
+    """The family of a model that is neither of the Claude API nor of OpenAI's hosts, and not of a request that is left out."""
+    if record["api"] in ANTHROPIC or record["provider"] in ("openai", "azure-openai") or not record["model"]:
+        return None
+    if any(flag.startswith(HIDDEN) for flag in record["flags"]) or MEDIA.search(json.dumps(record["request"])):
+        return None
+    model = record["model"].lower()
+    if "claude" in model:
+        return "Claude behind other APIs"
+    return next((name for name, words in OTHERS.items() if any(word in model for word in words)), "other hosts, unknown models")
 
 
 def group(record):
@@ -163,42 +193,63 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground-truth", required=True)
     parser.add_argument("--counter", required=True, help="the built example request_residuals")
+    parser.add_argument("--folds", help="the weights fitted without each repository, from text_weights.py")
     parser.add_argument("--o200k")
     parser.add_argument("--claude2")
     parser.add_argument("--ai-tokenizer")
     arguments = parser.parse_args()
-    records, seen = [], set()
+    records, others, seen = [], [], set()
     with gzip.open(Path(arguments.ground_truth) / "usage.jsonl.gz", "rt") as lines:
         for record in map(json.loads, lines):
-            if record["api"] not in (*ANTHROPIC, "openai.chat", "openai.responses"):
-                continue
-            name, tokens = group(record), measured(record)
+            api = record["api"]
+            name = group(record) if api in (*ANTHROPIC, "openai.chat", "openai.responses") else None
+            tokens, family_name = measured(record), other_family(record)
             key = (record["model"], json.dumps(record["request"], sort_keys=True), tokens)
-            if name and tokens and key not in seen:
+            if tokens and key not in seen and (name or family_name):
                 seen.add(key)
-                records.append({**record, "group": name, "measured": tokens})
-    lines = "".join(json.dumps({"id": record["id"], "api": record["api"], "model": record["model"],
-                                "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n" for record in records)
-    run = subprocess.run([arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True)
-    counts = {answer["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines()) if "count" in answer}
-    records = [record for record in records if counts[record["id"]]["exactness"] != "lower_bound"]
+                (records if name else others).append({**record, "group": name or family_name, "measured": tokens})
 
-    residuals = collections.defaultdict(lambda: collections.defaultdict(list))
+    def counted(records, weights=()):
+        lines = "".join(json.dumps({"id": at, "api": record["api"], "model": record["model"],
+                                    "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n"
+                        for at, record in enumerate(records))
+        run = subprocess.run([arguments.counter, *map(str, weights)], input=lines.encode(), stdout=subprocess.PIPE, check=True)
+        return {records[answer["id"]]["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines())
+                if "count" in answer}
+
+    shipped = counted(records)
+    records = [record for record in records if shipped[record["id"]]["exactness"] != "lower_bound"]
+    folds = json.loads(Path(arguments.folds).read_text()) if arguments.folds else {}
+    by_fold = {tuple(weights): None for weights in folds.values()}
+    claude = [record for record in records if record["api"] in ANTHROPIC]
+    by_fold = {weights: counted(claude, weights) for weights in by_fold}
+    # A repository's requests, and those that its constants are taken from, are counted by weights fitted without it.
+    fold_of = {name: by_fold[tuple(weights)] for name, weights in folds.items()}
+
+    def count_of(record, repository):
+        if record["api"] in ANTHROPIC and repository in fold_of:
+            return fold_of[repository][record["id"]]
+        return shipped[record["id"]]
+
+    cells = collections.defaultdict(list)
     for record in records:
-        count = counts[record["id"]]
-        record["cell"] = cell(record, count)
-        residuals[record["cell"]][record["source_repo"]].append(record["measured"] - count["input_tokens"])
+        record["cell"] = cell(record, shipped[record["id"]])
+        cells[record["cell"]].append(record)
+    shifts = {}
     for record in records:
-        count, others = counts[record["id"]], residuals[record["cell"]]
-        medians = [np.median(found) for repository, found in others.items() if repository != record["source_repo"]]
-        record["alone"] = not medians
-        if medians:
-            shift = round(float(np.median(medians)))
-        elif record["api"] in ANTHROPIC and record["cell"][1]:
+        repository = record["source_repo"]
+        at = (record["cell"], repository)
+        if at not in shifts:
+            residuals = collections.defaultdict(list)
+            for other in cells[record["cell"]]:
+                if other["source_repo"] != repository:
+                    residuals[other["source_repo"]].append(other["measured"] - count_of(other, repository)["input_tokens"])
+            shifts[at] = round(float(np.median([np.median(found) for found in residuals.values()]))) if residuals else None
+        shift, record["alone"] = shifts[at], shifts[at] is None
+        if shift is None and record["api"] in ANTHROPIC and record["cell"][1]:
             shift = KNOWN[record["cell"][0]][0 if record["cell"][2] in ("auto", "none") else 1]
-        else:
-            shift = 0
-        record["counted"], record["shift"] = count["input_tokens"] + shift, shift
+        record["count"], record["shift"] = count_of(record, repository), shift or 0
+        record["counted"] = record["count"]["input_tokens"] + record["shift"]
 
     print("| requests | n (repositories) | tokenbook: median / p90 | exact | in the band | cells of one repository |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -207,7 +258,7 @@ def main():
         of = [record for record in records if record["group"] == name]
         errors = [abs(record["counted"] - record["measured"]) / record["measured"] * 100 for record in of]
         exact = np.mean([record["counted"] == record["measured"] for record in of]) * 100
-        held = np.mean([counts[r["id"]]["low"] + r["shift"] <= r["measured"] <= counts[r["id"]]["high"] + r["shift"] for r in of]) * 100
+        held = np.mean([r["count"]["low"] + r["shift"] <= r["measured"] <= r["count"]["high"] + r["shift"] for r in of]) * 100
         print(f"| {name} | {len(of)} ({len({r['source_repo'] for r in of})}) | {np.median(errors):.1f} / "
               f"{np.percentile(errors, 90):.1f} % | {exact:.0f} % | {held:.0f} % | {sum(r['alone'] for r in of)} |")
     print()
@@ -221,6 +272,25 @@ def main():
                       for value, record in zip(values, records) if record["group"] == name]
             line.append(f"{np.median(errors):.0f} / {np.percentile(errors, 90):.0f} %")
         print(f"| {name} | " + " | ".join(line) + " |")
+
+    print()
+    print("| family, as shipped | n (repositories) | median / p90 | bias | in the band |")
+    print("| --- | --- | --- | --- | --- |")
+    counts = counted(others)
+    rows = collections.defaultdict(list)
+    for record in others + claude:
+        count = counts.get(record["id"]) or shipped.get(record["id"])
+        if count and count["exactness"] != "lower_bound":
+            request = record["request"]
+            tools = any(request.get(key) for key in ("tools", "functions", "toolConfig"))
+            name = f"Claude {family(record['model'])}" if record["api"] in ANTHROPIC else record["group"]
+            rows[f"{name}, {'with' if tools else 'without'} tools"].append((record, count))
+    for name in sorted(rows):
+        off = np.array([count["input_tokens"] / record["measured"] - 1 for record, count in rows[name]]) * 100
+        held = np.mean([count["low"] <= record["measured"] <= count["high"] for record, count in rows[name]]) * 100
+        repositories = len({record["source_repo"] for record, _ in rows[name]})
+        print(f"| {name} | {len(off)} ({repositories}) | {np.median(abs(off)):.1f} / {np.percentile(abs(off), 90):.1f} % | "
+              f"{np.median(off):+.1f} % | {held:.0f} % |")
 
 
 if __name__ == "__main__":

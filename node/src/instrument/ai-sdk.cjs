@@ -26,7 +26,7 @@ function languageModelMiddleware(options, Ledger) {
 
   const begin = async (model, params) => {
     const call = open(model, params);
-    if (call !== undefined && options.enforce !== false) await call.reserve();
+    if (call !== undefined && options.enforce !== false && call.hasBudget) await call.reserve();
     return call;
   };
 
@@ -41,7 +41,9 @@ function languageModelMiddleware(options, Ledger) {
     async wrapGenerate({ doGenerate, model, params }) {
       const call = await begin(model, params);
       if (call === undefined) return doGenerate();
-      const result = await asMetered(async () => doGenerate()).catch((error) => failed(call, error));
+      const sent = asMetered(async () => doGenerate());
+      call.sent();
+      const result = await sent.catch((error) => failed(call, error));
       // Neither the prompt nor the answer's text is needed, and neither is handed over.
       const { finishReason, usage, response, providerMetadata, content } = result;
       const toolCalls = content?.filter(({ type }) => type === 'tool-call').map(({ toolName, providerExecuted }) => ({ toolName, providerExecuted }));
@@ -53,7 +55,9 @@ function languageModelMiddleware(options, Ledger) {
     async wrapStream({ doStream, model, params }) {
       const call = await begin(model, params);
       if (call === undefined) return doStream();
-      const result = await asMetered(async () => doStream()).catch((error) => failed(call, error));
+      const sent = asMetered(async () => doStream());
+      call.sent();
+      const result = await sent.catch((error) => failed(call, error));
       if (params.abortSignal) call.endsWith(params.abortSignal);
       let reader;
       const stream = new ReadableStream(

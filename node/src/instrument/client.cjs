@@ -14,7 +14,7 @@ function attach(client, options, Ledger) {
   const canRefuse = typeof makeStatusError === 'function';
   client.fetch = instrumentedFetch(client.fetch, options, Ledger, canRefuse);
   // The tries of a request run inside it.
-  if (typeof request === 'function') own(client, 'request', (...args) => asOperation(() => request.apply(client, args)));
+  if (typeof request === 'function') own(client, 'request', (...args) => asOperation(() => request.apply(client, args), args[0]));
   if (canRefuse) own(client, 'makeStatusError', (status, error, message, headers) => refusalOf(headers) ?? makeStatusError.call(client, status, error, message, headers));
   if (typeof withOptions === 'function') own(client, 'withOptions', (changes) => attach(withOptions.call(client, changes), options, Ledger));
   own(client, ATTACHED, { withOptions });

@@ -59,11 +59,10 @@ const currentCall = () => ({ ...storage.getStore()?.labels });
 /** The whole context, for the instrumentations themselves. */
 const contextNow = () => storage.getStore();
 
-/** Runs `fn` as one operation, unless it is already part of one. */
-function asOperation(fn) {
+/** Runs `fn` as one operation, unless it is already part of one. `sent` is what the SDK's caller asked for. */
+function asOperation(fn, sent) {
   const outer = storage.getStore();
-  if (outer?.operation !== undefined) return fn();
-  return storage.run({ labels: outer?.labels, operation: new Operation(), isMetered: outer?.isMetered ?? false }, fn);
+  return storage.run({ labels: outer?.labels, operation: outer?.operation ?? new Operation(), isMetered: outer?.isMetered ?? false, sent }, fn);
 }
 
 /** Runs `fn` so that an instrumentation inside it leaves its calls alone: they are recorded already. */

@@ -15,19 +15,22 @@ const decoder = new TextDecoder();
 
 const textOf = (body) => (typeof body === 'string' ? body : ArrayBuffer.isView(body) || body instanceof ArrayBuffer ? decoder.decode(body) : undefined);
 
-/** The call of a body that was dropped without a word: its meter would stay open. */
-const dropped = new FinalizationRegistry((call) => call.cut('abandoned'));
+/** Bodies that were dropped without a word: whoever does so has enough, and the connection is not left waiting. */
+const dropped = new FinalizationRegistry(({ call, reader }) => {
+  call.cut('cancelled');
+  void reader?.cancel().catch(() => {});
+});
 
 /** Passes each chunk on at once and shows it to the call. Nothing is read before it is asked for. */
-function passing(response, bodyOf, call) {
-  let reader;
+function passing(response, bodyOf, held) {
+  const { call } = held;
+  const readerOf = () => (held.reader ??= bodyOf.call(response).getReader());
   return new ReadableStream(
     {
       type: 'bytes',
       async pull(controller) {
         try {
-          reader ??= bodyOf.call(response).getReader();
-          const { value, done } = await reader.read();
+          const { value, done } = await readerOf().read();
           if (done) {
             call.end({});
             controller.close();
@@ -40,15 +43,14 @@ function passing(response, bodyOf, call) {
           call.push(value);
           controller.enqueue(value);
         } catch (error) {
-          if (error?.code === 'budget_exceeded') void reader?.cancel(error).catch(() => {});
+          if (error?.code === 'budget_exceeded') void held.reader?.cancel(error).catch(() => {});
           call.cut(classOf(error));
           throw error;
         }
       },
       async cancel(reason) {
         call.cut('cancelled');
-        reader ??= bodyOf.call(response).getReader();
-        await reader.cancel(reason);
+        await readerOf().cancel(reason);
       },
     },
     { highWaterMark: 0 },
@@ -94,14 +96,15 @@ function inherited(object, name) {
 
 /** Watches the response's body however it is read; the response stays the same object. */
 function watch(response, call, isStream) {
-  dropped.register(response, call);
+  const held = { call, reader: undefined };
+  dropped.register(response, held);
   const bodyOf = inherited(response, 'body')?.get ?? (() => response.body);
   let watched;
   const body = () => {
     if (watched === undefined) {
       const raw = bodyOf.call(response);
       if (raw === null || raw === undefined) return raw;
-      watched = typeof raw.getReader === 'function' ? passing(response, bodyOf, call) : passingIterable(raw, call);
+      watched = typeof raw.getReader === 'function' ? passing(response, bodyOf, held) : passingIterable(raw, call);
     }
     return watched;
   };
@@ -133,7 +136,7 @@ function watch(response, call, isStream) {
 }
 
 function finishWhole(call, text, isStream) {
-  if (!isStream) return call.endLater({ body: text });
+  if (!isStream) return call.endLater({}, text);
   try {
     call.push(Buffer.from(text));
   } catch {
@@ -155,7 +158,8 @@ function watchBatch(response, recorder, labels, options) {
       return;
     }
     if (result?.type !== 'succeeded') return;
-    recorder.open({ ...labels, api: 'anthropic.messages', model: result.message?.model, batch: true }, options)?.end({ body: result.message });
+    // They may be read again, also by another agent: the first reader's record stays.
+    void recorder.recordResponse({ ...labels, api: 'anthropic.messages', body: result.message, batch: true }, options, true);
   };
   const call = {
     push(bytes) {
@@ -163,13 +167,13 @@ function watchBatch(response, recorder, labels, options) {
       rest = last;
       for (const line of found.reverse()) record(line);
     },
-    end({ body }) {
+    end(_known, body) {
       record(rest);
       rest = '';
       for (const line of body?.split('\n') ?? []) record(line);
     },
-    endLater(known) {
-      this.end(known);
+    endLater(known, body) {
+      this.end(known, body);
     },
     cut() {},
   };
@@ -198,8 +202,7 @@ function instrumentedFetch(raw, options, Ledger, answersRefusals = false) {
     }
     const request = textOf(init.body);
     const call = recorder.open({ ...labels, ...context?.operation?.next(), api, ...(model === undefined ? {} : { model }), ...(request === undefined ? {} : { request }) }, options);
-    if (call === undefined) return under.call(undefined, url, init);
-    if (options.enforce !== false) {
+    if (options.enforce !== false && call.hasBudget) {
       try {
         await call.reserve();
       } catch (error) {
@@ -209,9 +212,14 @@ function instrumentedFetch(raw, options, Ledger, answersRefusals = false) {
     }
     let response;
     try {
-      response = await under.call(undefined, url, init);
+      const sent = under.call(undefined, url, init);
+      call.sent();
+      response = await sent;
     } catch (error) {
-      call.end({ outcome: 'error', error_class: classOf(error) });
+      const name = classOf(error);
+      // The SDKs' own clock aborts as their caller may; the caller's signal tells who it was.
+      const isTimeout = name === 'aborted' && context?.sent !== undefined && (await context.sent)?.signal?.aborted !== true;
+      call.end({ outcome: 'error', error_class: isTimeout ? 'timeout' : name });
       throw error;
     }
     if (!response.ok) {

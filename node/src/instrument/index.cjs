@@ -35,19 +35,7 @@ function recordResponse(response, options) {
   const recorder = recorderOf(checked(options).book, Ledger);
   const { book: _, onError: _onError, ...labels } = options;
   const context = contextNow();
-  const recorded = recorder.book.recordResponse({ ...merged(merged(undefined, labels), context?.labels), ...context?.operation?.next(), ...response });
-  const settled = recorded.then(
-    (answer) => {
-      recorder.counts.recorded += 1;
-      return answer;
-    },
-    (error) => {
-      recorder.failed(error, options);
-      return undefined;
-    },
-  );
-  recorder.await(settled);
-  return settled;
+  return recorder.recordResponse({ ...merged(merged(undefined, labels), context?.labels), ...context?.operation?.next(), ...response }, options);
 }
 
 /** Resolves when every call that has ended is recorded. */

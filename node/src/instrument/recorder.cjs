@@ -1,6 +1,7 @@
 'use strict';
 // One recorder for each ledger: opens and ends the meters of calls, and keeps every failure of its own away from the calls.
 
+const { TokenbookError } = require('../../errors.cjs');
 const { once } = require('./once.cjs');
 const { wait, settled } = require('../pending.cjs');
 
@@ -12,9 +13,13 @@ const open = new Set();
 
 const TICK_MS = 100;
 
+/** Recorders with calls that have ended and are not recorded yet. */
+const busy = new Set();
+
 const installExit = once(() => {
   process.on('exit', () => {
     for (const call of open) call.endNow();
+    for (const recorder of busy) recorder.recordNow();
   });
 });
 
@@ -36,54 +41,87 @@ function classOfStatus(status) {
 /** One call from before it is sent to its record. */
 class MeteredCall {
   #recorder;
+  /** What the meter will be opened with; `undefined` once it is. */
+  #args;
+  #began = performance.now();
   #meter;
   #options;
   #lastTick = 0;
   #hasTold = false;
   #forget;
   #known;
-  #done;
+  #hasEnded = false;
 
-  constructor(recorder, meter, options) {
+  constructor(recorder, args, options) {
     this.#recorder = recorder;
-    this.#meter = meter;
+    this.#args = args;
     this.#options = options;
     open.add(this);
     recorder.counts.open += 1;
   }
 
-  get hasEnded() {
-    return this.#done !== undefined;
+  /**
+   * The call's meter, which is opened when it is first needed: reading the request takes longer than all else here, and
+   * needs not be done before the request is sent. `undefined` where it fails; then the call goes on without.
+   */
+  #opened() {
+    if (this.#args !== undefined) {
+      const args = this.#args;
+      this.#args = undefined;
+      try {
+        this.#meter = this.#recorder.book.meter(args, Math.round(performance.now() - this.#began));
+      } catch (error) {
+        this.#close();
+        this.#recorder.failed(error, this.#options);
+      }
+    }
+    return this.#meter;
   }
 
-  /** Puts aside what the call may cost; throws `budget_exceeded`. */
+  /** The request is under way: the time until its answer is for what needs not be done before. */
+  sent() {
+    setImmediate(() => this.#opened());
+  }
+
+  /** Whether a budget has to be asked first; told without waiting. */
+  get hasBudget() {
+    try {
+      return this.#recorder.book._hasBudgets() && this.#opened()._hasBudget();
+    } catch {
+      // What is wrong with the ledger is told when the call is to be recorded.
+      return false;
+    }
+  }
+
+  /** Puts aside what the call may cost; throws `budget_exceeded`, and then there is no call: nothing is sent. */
   async reserve() {
     try {
       await this.#meter.reserve();
     } catch (error) {
-      if (error?.code === 'budget_exceeded') {
-        this.end({ refused: true, error_class: 'budget_exceeded' });
-        throw error;
-      }
-      this.#recorder.failed(error, this.#options);
+      if (error?.code !== 'budget_exceeded') return this.#recorder.failed(error, this.#options);
+      this.#close();
+      this.#meter.void();
+      throw error;
     }
   }
 
   /** Takes bytes of the answer; throws `budget_exceeded` and nothing else. */
   push(bytes) {
-    this.#take(() => this.#meter.push(bytes));
+    this.#take((meter) => meter.push(bytes));
   }
 
   /** Takes a decoded event of the answer. */
   pushEvent(event) {
-    this.#take(() => this.#meter.pushEvent(event));
+    this.#take((meter) => meter.pushEvent(event));
   }
 
   #take(work) {
-    if (this.#done !== undefined) return;
+    if (this.#hasEnded) return;
+    const meter = this.#opened();
+    if (meter === undefined) return;
     this.#hasTold = true;
     try {
-      work();
+      work(meter);
     } catch (error) {
       if (error?.code === 'budget_exceeded') throw error;
       this.#recorder.failed(error, this.#options);
@@ -104,32 +142,33 @@ class MeteredCall {
     }
   }
 
-  /** Ends the call: exactly one record, whoever ends it first. */
-  end(known = {}) {
-    if (this.#done !== undefined) return this.#done;
-    if (this.#hasTold) this.#tick(true);
+  /** It is open no more. */
+  #close() {
+    this.#hasEnded = true;
+    open.delete(this);
     this.#forget?.();
     this.#recorder.counts.open -= 1;
-    const finished = (async () => this.#meter.finish(known))();
-    this.#done = finished.then(
-      (metered) => {
-        open.delete(this);
-        this.#recorder.counts.recorded += 1;
-        return metered;
-      },
-      (error) => {
-        open.delete(this);
-        this.#recorder.failed(error, this.#options);
-        return undefined;
-      },
-    );
-    this.#recorder.await(this.#done);
-    return this.#done;
+  }
+
+  /** Ends the call: exactly one record, whoever ends it first. */
+  end(known = {}, body = undefined) {
+    if (this.#hasEnded) return;
+    const meter = this.#opened();
+    if (meter === undefined) return;
+    if (this.#hasTold) this.#tick(true);
+    this.#close();
+    try {
+      meter._end(known, body);
+    } catch (error) {
+      this.#recorder.failed(error, this.#options);
+      return;
+    }
+    this.#recorder.record(this.#options);
   }
 
   /** Ends a call whose answer did not come whole. */
   cut(how) {
-    if (this.#done !== undefined) return;
+    if (this.#hasEnded) return;
     const isFinal = this.#progress()?.is_final === true;
     // A caller who has enough has not failed; and what has all its figures lacks nothing.
     if (isFinal || how === 'cancelled') this.end({});
@@ -138,7 +177,7 @@ class MeteredCall {
 
   #progress() {
     try {
-      return this.#meter.progress();
+      return this.#opened()?.progress();
     } catch (error) {
       this.#recorder.failed(error, this.#options);
       return undefined;
@@ -146,9 +185,9 @@ class MeteredCall {
   }
 
   /** Ends the call with what is known once the caller has gone on. */
-  endLater(known) {
-    this.#known = known;
-    this.#recorder.later(() => this.end(known));
+  endLater(known, body = undefined) {
+    this.#known = [known, body];
+    this.#recorder.later(() => this.end(known, body));
   }
 
   /** Ends the call when the signal aborts, if nothing else has by then. */
@@ -158,14 +197,10 @@ class MeteredCall {
     this.#forget = () => signal.removeEventListener('abort', onAbort);
   }
 
-  /** Ends the call while the process does: no promise settles any more. */
+  /** Ends the call while the process does: what it was about to be told is all that it will be. */
   endNow() {
-    open.delete(this);
-    try {
-      this.#meter.finishSync(this.#known ?? {});
-    } catch {
-      // Nobody is left to tell.
-    }
+    const [known, body] = this.#known ?? [{}];
+    this.end(known, body);
   }
 }
 
@@ -175,19 +210,33 @@ class Recorder {
   counts = { open: 0, recorded: 0, failed: 0 };
   lastError;
   #hasReported = false;
+  #hasMore = false;
+  /** How the latest call that ended wants failures to be told. */
+  #options;
 
   constructor(book) {
     this.book = book;
   }
 
-  /** Opens the meter of a call; `undefined` where that fails, and then the call goes on without. */
+  /** A call that is about to be sent. */
   open(args, options) {
-    try {
-      return new MeteredCall(this, this.book.meter(args), options);
-    } catch (error) {
-      this.failed(error, options);
-      return undefined;
-    }
+    return new MeteredCall(this, args, options);
+  }
+
+  /** Records a response that was read elsewhere. `isRead` says that it may have been recorded before, by another caller. */
+  recordResponse(args, options, isRead = false) {
+    const recorded = this.book.recordResponse(args).then(
+      (answer) => {
+        this.counts.recorded += 1;
+        return answer;
+      },
+      (error) => {
+        if (!isRead || error?.code !== 'conflict') this.failed(error, options);
+        return undefined;
+      },
+    );
+    this.await(recorded);
+    return recorded;
   }
 
   /** Counts a failure of the ledger's, and tells of the first. */
@@ -202,6 +251,42 @@ class Recorder {
     } catch {
       // A reporter that fails must not fail the call.
     }
+  }
+
+  /** Records the calls that have ended, beside the program. Those that end meanwhile are recorded together after them. */
+  record(options) {
+    this.#options = options;
+    this.#hasMore = true;
+    if (busy.has(this)) return;
+    busy.add(this);
+    this.await(this.#recordAll());
+  }
+
+  async #recordAll() {
+    try {
+      while (this.#hasMore) {
+        this.#hasMore = false;
+        this.#count(await this.book._recordEnded());
+      }
+    } catch (error) {
+      this.failed(error, this.#options);
+    } finally {
+      busy.delete(this);
+    }
+  }
+
+  /** The same while the process ends: no promise settles any more. */
+  recordNow() {
+    try {
+      this.#count(this.book._recordEndedSync());
+    } catch {
+      // Nobody is left to tell.
+    }
+  }
+
+  #count({ recorded, faults }) {
+    this.counts.recorded += recorded;
+    for (const { code, message, details } of faults) this.failed(new TokenbookError(code, message, details), this.#options);
   }
 
   /** Runs `work` in the next turn of the event loop. */

@@ -142,36 +142,56 @@ function median(numbers) {
   return sorted.length === 0 ? undefined : sorted[Math.floor((sorted.length - 1) / 2)];
 }
 
-/**
- * What many metadata fragments say of the limit: utilization, truncation rate, tokens a line, and what to do about it.
- * One response counts once, however many files carry it.
- */
-function headroom(fragments, { threshold = NEAR_LIMIT, comfortable = 0.7 } = {}) {
+/** The responses behind many metadata fragments: one counts once, however many files carry it. */
+function responsesOf(fragments) {
   const seen = new Map();
   for (const { tokenUsage: usage, ...file } of fragments) {
     if (usage === undefined || usage === null) continue;
     // Fragments without an id are the same response when all their numbers and their run are.
     const key = usage.response_id ?? JSON.stringify([usage.input_tokens, usage.output_tokens, usage.max_tokens, usage.stop_reason, file.scriptType]);
-    if (!seen.has(key)) seen.set(key, { usage, lines: file.lines });
+    if (!seen.has(key)) seen.set(key, { usage, lines: file.lines, timestamp: file.timestamp });
   }
-  const responses = [...seen.values()];
+  return [...seen.values()];
+}
+
+/** What responses say of their limit. */
+function figuresOf(responses) {
   const limited = responses.filter(({ usage }) => usage.max_tokens > 0);
   const utilizations = limited.map(({ usage }) => usage.output_tokens / usage.max_tokens);
   const truncated = responses.filter(({ usage }) => isTruncated(usage)).length;
   const withLines = responses.filter(({ lines }) => lines > 0);
-  const peak = utilizations.length === 0 ? undefined : Math.max(...utilizations);
-  const decision =
-    peak === undefined ? 'unknown' : truncated > 0 || peak > threshold ? 'raise_limit_or_shrink_prompt' : peak >= comfortable ? 'watch' : 'leave';
   return {
     responses: responses.length,
     truncated,
     truncation_rate: responses.length === 0 ? undefined : truncated / responses.length,
     median_utilization: median(utilizations),
-    peak_utilization: peak,
+    peak_utilization: utilizations.length === 0 ? undefined : utilizations.reduce((one, other) => Math.max(one, other)),
     tokens_per_line:
       withLines.length === 0 ? undefined : withLines.reduce((sum, { usage }) => sum + usage.output_tokens, 0) / withLines.reduce((sum, { lines }) => sum + lines, 0),
-    decision,
   };
 }
 
-module.exports = { camelCaseUsage, contradictions, formatUsage, headroom, isTruncated, logUsage, phaseTokens, tokenUsage, tokenUsageMetadata, usageWarnings, utilizationPercent, warningLevel };
+/** What many metadata fragments say of the limit, and what to do about it. */
+function headroom(fragments, { threshold = NEAR_LIMIT, comfortable = 0.7 } = {}) {
+  const figures = figuresOf(responsesOf(fragments));
+  const { peak_utilization: peak, truncated } = figures;
+  const decision =
+    peak === undefined ? 'unknown' : truncated > 0 || peak > threshold ? 'raise_limit_or_shrink_prompt' : peak >= comfortable ? 'watch' : 'leave';
+  return { ...figures, decision };
+}
+
+/** The same figures day by day (UTC), oldest first; fragments without a timestamp are of no day. */
+function utilizationTrend(fragments) {
+  const days = new Map();
+  for (const response of responsesOf(fragments)) {
+    const { timestamp } = response;
+    // One without an offset is of UTC, which the service writes.
+    const at = new Date(typeof timestamp === 'string' && /T[\d:.]+$/.test(timestamp) ? `${timestamp}Z` : (timestamp ?? Number.NaN));
+    if (Number.isNaN(at.getTime())) continue;
+    const day = at.toISOString().slice(0, 10);
+    days.set(day, [...(days.get(day) ?? []), response]);
+  }
+  return [...days.keys()].sort().map((day) => ({ day, ...figuresOf(days.get(day)) }));
+}
+
+module.exports = { camelCaseUsage, contradictions, formatUsage, headroom, isTruncated, logUsage, phaseTokens, tokenUsage, tokenUsageMetadata, usageWarnings, utilizationPercent, utilizationTrend, warningLevel };

@@ -96,8 +96,8 @@ export declare function phaseTokens(
   phases: Record<string, AnyUsage | readonly AnyUsage[] | undefined | null>,
 ): { input_tokens: number; output_tokens: number; total_tokens: number } & Record<string, number>;
 
-/** What many responses say of their limit. */
-export interface Headroom {
+/** What responses say of their limit. */
+export interface LimitFigures {
   /** Responses; one that several files carry counts once. */
   responses: number;
   truncated: number;
@@ -106,11 +106,33 @@ export interface Headroom {
   peak_utilization?: number;
   /** Output tokens a line of what was written. */
   tokens_per_line?: number;
+}
+
+/** What many responses say of their limit, and what to do about it. */
+export interface Headroom extends LimitFigures {
   decision: 'raise_limit_or_shrink_prompt' | 'watch' | 'leave' | 'unknown';
 }
 
+/** A metadata file, as far as it is looked at. */
+export interface MetadataFile {
+  tokenUsage?: Partial<TokenUsageMetadata> | null;
+  scriptType?: string;
+  /** The length of what was written. */
+  lines?: number;
+  timestamp?: string;
+}
+
+/** The figures of a day. */
+export interface UtilizationDay extends LimitFigures {
+  /** As `2026-11-20`, of UTC. */
+  day: string;
+}
+
+/** Tells day by day how the limit was used, oldest first: utilization, truncation rate, tokens a line. */
+export declare function utilizationTrend(files: Iterable<MetadataFile>): UtilizationDay[];
+
 /** Says what many metadata files tell of the limit, and what to do about it. */
 export declare function headroom(
-  files: Iterable<{ tokenUsage?: Partial<TokenUsageMetadata> | null; scriptType?: string; lines?: number }>,
+  files: Iterable<MetadataFile>,
   options?: { /** Above it the limit is too low; 0.9 without it. */ threshold?: number; /** Below it there is room; 0.7 without it. */ comfortable?: number },
 ): Headroom;

@@ -13,5 +13,6 @@ export const {
   tokenUsageMetadata,
   usageWarnings,
   utilizationPercent,
+  utilizationTrend,
   warningLevel,
 } = usageLog;

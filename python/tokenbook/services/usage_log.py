@@ -9,6 +9,7 @@ the fragment for metadata files, and what many of them say of the limit.
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import json
 import logging
@@ -22,9 +23,10 @@ from .._wire import plain
 from ..errors import InvalidArgumentError
 
 __all__ = [
-    "CamelCaseUsage", "Headroom", "TokenUsage", "TokenUsageMetadata", "camel_case_usage", "contradictions",
-    "format_usage", "headroom", "is_truncated", "log_usage", "phase_tokens", "snake_case_usage", "token_usage",
-    "token_usage_metadata", "usage_warnings", "utilization_percent", "warning_level",
+    "CamelCaseUsage", "Headroom", "LimitFigures", "TokenUsage", "TokenUsageMetadata", "UtilizationDay",
+    "camel_case_usage", "contradictions", "format_usage", "headroom", "is_truncated", "log_usage", "phase_tokens",
+    "snake_case_usage", "token_usage", "token_usage_metadata", "usage_warnings", "utilization_percent",
+    "utilization_trend", "warning_level",
 ]  # fmt: skip
 
 NEAR_LIMIT = 0.9
@@ -70,8 +72,8 @@ class CamelCaseUsage(TypedDict):
     totalTokens: int
 
 
-class Headroom(TypedDict, total=False):
-    """What many responses say of their limit; what can't be told is absent."""
+class LimitFigures(TypedDict, total=False):
+    """What responses say of their limit; what can't be told is absent."""
 
     responses: int
     truncated: int
@@ -79,7 +81,18 @@ class Headroom(TypedDict, total=False):
     median_utilization: float
     peak_utilization: float
     tokens_per_line: float
+
+
+class Headroom(LimitFigures, total=False):
+    """What many responses say of their limit, and what to do about it."""
+
     decision: Decision
+
+
+class UtilizationDay(LimitFigures, total=False):
+    """The figures of a day, as ``2026-11-20``, of UTC."""
+
+    day: str
 
 
 def utilization_percent(output_tokens: int, max_tokens: float | None) -> str:
@@ -258,7 +271,35 @@ def headroom(
 
     ``lines`` of a file, the length of what was written, gives the tokens a line.
     """
-    seen: dict[object, tuple[Mapping[str, Any], Any]] = {}
+    figures = _figures(_responses(files))
+    peak, decision = figures.get("peak_utilization"), "unknown"
+    if peak is not None:
+        decision = "watch" if peak >= comfortable else "leave"
+        if figures["truncated"] or peak > threshold:
+            decision = "raise_limit_or_shrink_prompt"
+    return cast(Headroom, {**figures, "decision": decision})
+
+
+def utilization_trend(files: Iterable[Mapping[str, Any]]) -> list[UtilizationDay]:
+    """Tells day by day (UTC) how the limit was used, oldest first: utilization, truncation rate, tokens a line.
+
+    Files without a ``timestamp`` are of no day.
+    """
+    days: dict[str, list[Mapping[str, Any]]] = {}
+    for file in _responses(files):
+        try:
+            at = datetime.datetime.fromisoformat(str(file.get("timestamp")).replace("Z", "+00:00"))
+        except ValueError:
+            continue
+        # One without an offset is of UTC, which the service writes.
+        at = at.replace(tzinfo=datetime.timezone.utc) if at.tzinfo is None else at
+        days.setdefault(at.astimezone(datetime.timezone.utc).date().isoformat(), []).append(file)
+    return [cast(UtilizationDay, {"day": day, **_figures(days[day])}) for day in sorted(days)]
+
+
+def _responses(files: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One file of each response, however many carry it."""
+    seen: dict[object, Mapping[str, Any]] = {}
     for file in files:
         usage = file.get("tokenUsage")
         if usage is None:
@@ -266,21 +307,23 @@ def headroom(
         # Without an id, the same numbers of the same kind of script are the same response.
         same = (usage.get("input_tokens"), usage.get("output_tokens"), usage.get("max_tokens"))
         key = usage.get("response_id") or (*same, usage.get("stop_reason"), file.get("scriptType"))
-        seen.setdefault(key, (usage, file.get("lines")))
-    truncated = sum(is_truncated(usage) for usage, _ in seen.values())
-    limits = [(usage["output_tokens"], usage.get("max_tokens") or 0) for usage, _ in seen.values()]
+        seen.setdefault(key, file)
+    return list(seen.values())
+
+
+def _figures(files: Sequence[Mapping[str, Any]]) -> LimitFigures:
+    """What responses say of their limit."""
+    usages = [file["tokenUsage"] for file in files]
+    truncated = sum(is_truncated(usage) for usage in usages)
+    limits = [(usage["output_tokens"], usage.get("max_tokens") or 0) for usage in usages]
     utilizations = sorted(output / limit for output, limit in limits if limit > 0)
-    lines = [(usage["output_tokens"], count) for usage, count in seen.values() if count]
-    answer: Headroom = {"responses": len(seen), "truncated": truncated, "decision": "unknown"}
-    if seen:
-        answer["truncation_rate"] = truncated / len(seen)
+    lines = [(file["tokenUsage"]["output_tokens"], file["lines"]) for file in files if file.get("lines")]
+    answer: LimitFigures = {"responses": len(files), "truncated": truncated}
+    if files:
+        answer["truncation_rate"] = truncated / len(files)
     if utilizations:
-        peak = utilizations[-1]
         answer["median_utilization"] = utilizations[(len(utilizations) - 1) // 2]
-        answer["peak_utilization"] = peak
-        answer["decision"] = "watch" if peak >= comfortable else "leave"
-        if truncated or peak > threshold:
-            answer["decision"] = "raise_limit_or_shrink_prompt"
+        answer["peak_utilization"] = utilizations[-1]
     if lines:
         answer["tokens_per_line"] = sum(output for output, _ in lines) / sum(count for _, count in lines)
     return answer

@@ -93,6 +93,10 @@ function cards(data) {
   // A day's cost says something about the next ones only from a few days on.
   const days = minutes / 1440;
   const daily = days >= 3 && priced > 0 ? per(cost * 10_000n, Math.round(days * 10_000)) : undefined;
+  const lately = data.lately;
+  const minutely = lately.calls > 0 && lately.unpriced_calls < lately.calls ? per(usd(lately.cost_usd), data.minutes) : undefined;
+  const cache = data.overview.cache;
+  const saved = usd(cache.saved_usd);
   const list = [
     ['Calls', whole(total.calls), total.failed > 0 ? `${whole(total.failed)} failed (${percent(total.failed, total.calls)})` : 'none failed'],
     ['Cost', total.calls > 0 && priced === 0 ? 'unknown' : money(cost), total.unpriced_calls > 0 ? `${whole(total.unpriced_calls)} calls without a price` : 'every call has a price'],
@@ -100,7 +104,9 @@ function cards(data) {
     ['Tokens', short(tokens), average === undefined ? 'no usage known' : `${whole(average)} a call`],
     ['Input tokens', short(total.total_input_tokens), input === undefined ? '–' : `${input} of all tokens`],
     ['Output tokens', short(total.total_output_tokens), output === undefined ? '–' : `${output} of all tokens`],
+    ['Cost a minute', minutely === undefined ? '–' : money(minutely), lately.calls > 0 ? `${whole(lately.calls)} calls in the last ${data.minutes} minutes` : `no call in the last ${data.minutes} minutes`],
     ['Read from cache', short(total.cache_read_tokens ?? 0), `${percent(total.cache_read_tokens ?? 0, total.total_input_tokens)} of the input`],
+    ['Saved by caching', cache.read_tokens + cache.write_tokens === 0 ? '–' : money(saved), cache.read_tokens + cache.write_tokens === 0 ? 'nothing was cached' : cache.unpriced_calls > 0 ? `without ${whole(cache.unpriced_calls)} calls that have no price` : 'beside all of it as fresh input'],
     ['Calls with tools', whole(total.calls_offering_tools), `${percent(total.calls_offering_tools, total.calls)} offer, ${percent(total.calls_calling_tools, total.calls)} call`],
     ['Tool definitions', short(total.tool_definition_tokens), `${percent(total.tool_definition_tokens, tokens)} of all tokens`],
     ['Tool results', short(total.tool_result_tokens), `${percent(total.tool_result_tokens, tokens)} of all tokens`],
@@ -225,14 +231,111 @@ function endpoints(data) {
 
 function tools(data) {
   const rows = data.tools.rows.filter((row) => row.tool !== undefined);
+  const called = shares(rows.map((row) => row.tools_called));
   return table('Tools', rows, [
     ['tool', ...name('tool', ''), false],
     ['calls offering it', (row) => whole(row.calls_offering_tools), (row) => row.calls_offering_tools],
     ['times called', (row) => whole(row.tools_called), (row) => row.tools_called],
     ['calls calling it', (row) => percent(row.calls_calling_tools, row.calls_offering_tools), (row) => row.calls_calling_tools],
+    ['of all calls of tools', (_, at) => called[at] ?? '–', (_, at) => called[at] ?? ''],
     ['definition tokens', (row) => short(row.tool_definition_tokens), (row) => row.tool_definition_tokens],
     ['result tokens', (row) => short(row.tool_result_tokens), (row) => row.tool_result_tokens],
-  ], { empty: 'No call of this range offered a tool.' });
+    ['input from cache', (row) => percent(row.cache_read_tokens ?? 0, row.total_input_tokens), (row) => row.cache_read_tokens ?? 0],
+    ['cost of calls with it', costOf, (row) => row.cost_usd],
+  ], { empty: 'No call of this range offered a tool.', note: 'a call with two tools is in both rows' });
+}
+
+/** How long calls took and how large they were. */
+function sizes(data) {
+  const known = data.overview.sizes;
+  const rows = [['duration', known.duration_ms, duration], ['first token', known.time_to_first_token_ms, duration], ['input tokens', known.input_tokens, whole], ['output tokens', known.output_tokens, whole]].filter(([, row]) => row.calls > 0);
+  const at = (field) => [([, row, show]) => (row[field] === undefined ? '–' : show(row[field])), ([, row]) => row[field] ?? ''];
+  return table('Times and sizes', rows, [
+    ['of a call', ([what]) => what, undefined, false],
+    ['calls', ([, row]) => whole(row.calls), ([, row]) => row.calls],
+    ['half are below', ...at('p50')],
+    ['90 % are below', ...at('p90')],
+    ['99 % are below', ...at('p99')],
+  ], { half: true, empty: 'No durations and no usage are known.', note: 'within 3.2 %' });
+}
+
+/** How full answers made the limit that was sent. */
+function utilization(data) {
+  const { limits } = data.overview;
+  const share = shares(limits.steps.map((step) => step.calls));
+  return table('Output of max_tokens', limits.calls > 0 ? limits.steps : [], [
+    ['used', (step) => (step.up_to_percent === undefined ? `above ${step.above_percent} %` : `${step.above_percent} to ${step.up_to_percent} %`), undefined, false],
+    ['calls', (step) => whole(step.calls), (step) => step.calls],
+    ['of the calls with a limit', (_, at) => shareBar(share[at]), (_, at) => share[at] ?? ''],
+  ], { half: true, empty: 'No call with a limit and known usage.', note: `${whole(limits.near_limit_calls)} above 90 %, ${percent(limits.truncated, data.overview.total.truncation_known)} cut off` });
+}
+
+/** What a question on the page was answered, kept while the page is drawn anew. */
+const asked = { whatIf: undefined, compare: undefined };
+
+/** A section that asks the server when somebody wants it to. */
+function question(title, what, fields, button, args, answer) {
+  if (inlined) return undefined;
+  const said = el('div', { 'aria-live': 'polite' });
+  const put = () => said.replaceChildren(...(asked[what] === undefined ? [] : asked[what] instanceof Error ? [el('p', { class: 'error', role: 'alert' }, asked[what].message)] : answer(asked[what])));
+  const form = el('form', { class: 'ask', onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      asked[what] = await ask(what === 'whatIf' ? 'what_if' : what, args(event.target.elements));
+    } catch (error) {
+      asked[what] = error;
+    }
+    put();
+  } }, ...fields, el('button', { type: 'submit' }, button));
+  put();
+  return section(title, {}, form, said);
+}
+
+const signed = (text) => { const amount = usd(text); return `${amount > 0n ? '+' : ''}${money(amount)}`; };
+
+function whatIf(data) {
+  const models = data.models.rows.map((row) => row.model).filter(Boolean);
+  const input = el('input', { name: 'model', list: 'models', required: true, placeholder: 'gpt-4o-mini', value: asked.whatIfModel ?? '', autocomplete: 'off', oninput: (event) => { asked.whatIfModel = event.target.value; } });
+  const { from, to, agent } = data.view;
+  return question('The same calls on another model', 'whatIf', [el('label', {}, 'Model ', input), el('datalist', { id: 'models' }, models.map((model) => el('option', { value: model })))], 'Price them', (fields) => ({ model: fields.model.value, from: from ?? undefined, to: to ?? undefined, ...(agent ? { filter: { agent } } : {}) }), (found) => [
+    el('p', {}, `${whole(found.total.compared_calls)} calls cost ${money(usd(found.total.actual_usd))} and would have cost ${money(usd(found.total.what_if_usd))} on ${found.model}: ${signed(found.total.difference_usd)}.`, found.total.what_if_unpriced_calls > 0 ? ` ${whole(found.total.what_if_unpriced_calls)} calls have no price there.` : ''),
+    table('By agent, action and model', found.parts, [
+      ['agent', ...name('agent', 'none'), false],
+      ['action', ...name('action', 'none'), false],
+      ['model', ...name('model', 'none'), false],
+      ['calls', (row) => whole(row.calls), (row) => row.calls],
+      ['cost', (row) => money(usd(row.actual_usd)), (row) => row.actual_usd],
+      ['would have cost', (row) => money(usd(row.what_if_usd)), (row) => row.what_if_usd],
+      ['difference', (row) => signed(row.difference_usd), (row) => row.difference_usd],
+    ], { empty: 'No calls in this range.' }),
+  ]);
+}
+
+function compare(data) {
+  const { from, agent } = data.view;
+  if (!from) return undefined;
+  const back = () => {
+    const now = Date.now();
+    const length = now - Date.parse(from);
+    return { a: { from: new Date(Date.parse(from) - length).toISOString(), to: from }, b: { from, to: new Date(now).toISOString() }, ...(agent ? { filter: { agent } } : {}) };
+  };
+  return question('Beside the time before', 'compare', [el('span', { class: 'note' }, `${chosen.range} beside as long a time before`)], 'Compare', back, (found) => [
+    el('p', {}, `${money(usd(found.a.cost_usd))} before, ${money(usd(found.b.cost_usd))} now: ${signed(found.change_usd)}.`),
+    table('Why', [['more or fewer calls', 'volume_usd'], ['another mix of agents and models', 'mix_usd'], ['more or fewer tokens a call', 'tokens_per_call_usd'], ['other prices', 'price_usd']], [
+      ['reason', ([reason]) => reason, undefined, false],
+      ['of the change', ([, field]) => signed(found.reasons[field]), ([, field]) => found.reasons[field]],
+    ], { empty: '' }),
+    table('Changes by agent, action and model', found.groups, [
+      ['agent', ...name('agent', 'none'), false],
+      ['action', ...name('action', 'none'), false],
+      ['model', ...name('model', 'none'), false],
+      ['calls before', (row) => whole(row.calls_a), (row) => row.calls_a],
+      ['calls now', (row) => whole(row.calls_b), (row) => row.calls_b],
+      ['cost before', (row) => money(usd(row.cost_a_usd)), (row) => row.cost_a_usd],
+      ['cost now', (row) => money(usd(row.cost_b_usd)), (row) => row.cost_b_usd],
+      ['change', (row) => signed(row.change_usd), (row) => row.change_usd],
+    ], { empty: 'No calls in either time.' }),
+  ]);
 }
 
 function budgets(data) {
@@ -342,7 +445,7 @@ function draw(data) {
     main.replaceChildren(el('p', { class: 'empty' }, 'The ledger is empty. Record a call, and it shows here at once.'));
   } else {
     const pick = inlined ? undefined : (agent) => choose({ agent });
-    main.replaceChildren(cards(data), chart(data), grouped('By agent', data.agents, 'agent', 'none', pick), grouped('By model', data.models, 'model', 'none'), endpoints(data), tools(data), findings(data), budgets(data), alerts(data), forecast(data), running(data.live.calls), recent(data));
+    main.replaceChildren(cards(data), chart(data), grouped('By agent', data.agents, 'agent', 'none', pick), grouped('By model', data.models, 'model', 'none'), endpoints(data), tools(data), sizes(data), utilization(data), ...[findings(data), whatIf(data), compare(data)].filter(Boolean), budgets(data), alerts(data), forecast(data), running(data.live.calls), recent(data));
   }
   for (const details of main.querySelectorAll('details')) details.open = open;
   main.setAttribute('aria-busy', 'false');
@@ -366,6 +469,8 @@ async function load() {
 
 function choose(change) {
   Object.assign(chosen, change);
+  // An answer is of the range that was shown when it was asked for.
+  asked.whatIf = asked.compare = undefined;
   history.replaceState(null, '', `#${new URLSearchParams(chosen)}`);
   load();
 }
@@ -402,6 +507,6 @@ if (inlined) {
     // Compared with what is shown, not with the news before: a call may have come between the page and its first news.
     const isNew = shown !== undefined && (news.recorded !== shown.stats.recorded || JSON.stringify(news.live) !== JSON.stringify(shown.live.calls));
     // A page that somebody is reading a call on, or typing in, is not drawn anew under them.
-    if (isNew && !document.querySelector('dialog[open]')) load();
+    if (isNew && !document.querySelector('dialog[open]') && !main.contains(document.activeElement?.closest('form.ask'))) load();
   };
 }

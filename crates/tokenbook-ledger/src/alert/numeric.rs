@@ -128,6 +128,29 @@ mod tests {
         near(tail(0, 5.0, 2.0), 1.0);
     }
 
+    /// Beside statsmodels' negative binomial.
+    #[test]
+    fn tails_are_those_of_statsmodels() {
+        #[derive(serde::Deserialize)]
+        struct Figures {
+            tails: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            count: u64,
+            mean: f64,
+            size: f64,
+            probability: f64,
+        }
+        let figures: Figures =
+            serde_json::from_str(include_str!("../../tests/oracle/statsmodels.json")).expect("figures");
+        assert_eq!(figures.tails.len(), 11);
+        for Case { count, mean, size, probability } in figures.tails {
+            let ours = tail(count, mean, size);
+            assert!((ours - probability).abs() <= 1e-8 * probability, "{count} {mean} {size}: {ours} {probability}");
+        }
+    }
+
     #[test]
     fn two_of_three_prove_no_half() {
         assert!(wilson_lower(2.0 / 3.0, 3.0) < 0.21);

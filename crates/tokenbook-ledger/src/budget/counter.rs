@@ -284,6 +284,53 @@ impl Counters {
     }
 }
 
+/// Compares all counts with what the ledger's sums and the open holds say; tells what is wrong.
+pub(crate) fn check(context: &mut Context<'_>, mut tell: impl FnMut(String)) -> Result<()> {
+    let mut counters = Counters::default();
+    counters.refresh(context.db)?;
+    let mut held: BTreeMap<(i64, i64), i128> = BTreeMap::new();
+    {
+        let mut statement = context.db.prepare("SELECT budget, bucket, amount FROM hold_line").map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let text = row.get_ref(2).map_err(sqlite)?.as_str().map_err(|_| corrupt("a hold"))?;
+            let sum = held.entry((row.get(0).map_err(sqlite)?, row.get(1).map_err(sqlite)?)).or_default();
+            *sum = sum.saturating_add(amount(text)?);
+        }
+    }
+    for active in &mut counters.active {
+        let mut buckets = Vec::new();
+        {
+            let sql = "SELECT spent, held, uncounted, bucket FROM budget_sum WHERE budget = ?1";
+            let mut statement = context.db.prepare_cached(sql).map_err(sqlite)?;
+            let mut rows = statement.query([active.id]).map_err(sqlite)?;
+            while let Some(row) = rows.next().map_err(sqlite)? {
+                buckets.push((row.get::<_, i64>(3).map_err(sqlite)?, counted_in(row)?));
+            }
+        }
+        let name = &active.budget.name;
+        for (bucket, stored) in buckets {
+            let end = active.periods.bucket(bucket).1;
+            let holds = held.remove(&(active.id, bucket)).unwrap_or_default();
+            if stored.held != holds {
+                tell(format!("the budget {name:?} counts {} as held from {bucket} on, its holds {holds}", stored.held));
+            }
+            // What was pruned call by call can't be added up again.
+            let Some(sum) = gathered(context, &active.budget, bucket, end)? else { continue };
+            if (stored.spent, stored.uncounted) != (sum.spent, sum.uncounted) {
+                let (counts, says) = (stored.spent, sum.spent);
+                tell(format!(
+                    "the budget {name:?} counts {counts} as spent from {bucket} on, its calls come to {says}"
+                ));
+            }
+        }
+    }
+    for ((budget, bucket), amount) in held.into_iter().filter(|(_, amount)| *amount != 0) {
+        tell(format!("{amount} are held in a budget {budget} that counts nothing from {bucket} on"));
+    }
+    Ok(())
+}
+
 /// Lets go of the holds that have lapsed.
 pub(crate) fn sweep(db: &Connection, at: i64) -> Result<()> {
     let mut lapsed = Vec::new();

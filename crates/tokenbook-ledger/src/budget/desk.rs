@@ -85,8 +85,16 @@ impl Desk {
 
     /// Whether any budget is for a call.
     pub(crate) fn has_budget_for(&self, ledger: &Ledger, query: &ReserveQuery) -> Result<bool> {
+        self.look(ledger, |scopes| scopes.iter().any(|scope| scope.has(Subject::from(query))))
+    }
+
+    /// Whether there is any budget.
+    pub(crate) fn has_any(&self, ledger: &Ledger) -> Result<bool> {
+        self.look(ledger, |scopes| !scopes.is_empty())
+    }
+
+    fn look(&self, ledger: &Ledger, any: impl Fn(&[Scope]) -> bool) -> Result<bool> {
         let mark = self.mark()?;
-        let any = |scopes: &[Scope]| scopes.iter().any(|scope| scope.has(Subject::from(query)));
         if let Some((known, scopes)) = &*self.0.known.read().unwrap_or_else(PoisonError::into_inner)
             && *known == mark
         {

@@ -328,11 +328,11 @@ fn cached_tokens(usage: &Usage, read: bool) -> Result<Count> {
 }
 
 fn cache_saving(survey: &mut Survey<'_>, gathered: &Gathered, catalog: &Catalog) -> Result<Amount> {
-    let mut classes = std::collections::BTreeMap::new();
+    let mut classes = Vec::new();
     for (key, sums) in &gathered.classes {
         let usage = usage_of(sums)?;
         if !cached_tokens(&usage, true)?.is_zero() || !cached_tokens(&usage, false)?.is_zero() {
-            classes.insert(*key, sums.clone());
+            classes.push((key, sums));
         }
     }
     let saved = |price: &dyn Fn(&Usage) -> Result<Option<Usd>>, usage: &Usage| {
@@ -342,7 +342,7 @@ fn cache_saving(survey: &mut Survey<'_>, gathered: &Gathered, catalog: &Catalog)
         })
     };
     let mut pricer = Pricer::new(catalog, Basis::Own);
-    let amounts = pricer.value(survey, &classes, &gathered.combos, &saved)?;
+    let amounts = pricer.value(survey, classes, &gathered.combos, &saved)?;
     Ok(amounts.values().fold(Amount::default(), |sum, more| Amount {
         pico: sum.pico + more.pico,
         calls: sum.calls + more.calls,

@@ -251,6 +251,37 @@ mod tests {
 
     use super::*;
 
+    /// Beside statsmodels' Holt-Winters with the same start: the weights that it picks, its errors, and what it foretells.
+    #[test]
+    fn holt_winters_is_that_of_statsmodels() {
+        #[derive(serde::Deserialize)]
+        struct Figures {
+            forecasts: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            days: Vec<f64>,
+            level: f64,
+            trend: f64,
+            season: f64,
+            squared_errors: f64,
+            ahead: Vec<f64>,
+        }
+        let near = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-9 * theirs.abs().max(1.0);
+        let figures: Figures =
+            serde_json::from_str(include_str!("../../tests/oracle/statsmodels.json")).expect("figures");
+        assert_eq!(figures.forecasts.len(), 8);
+        for Case { days, level, trend, season, squared_errors, ahead } in figures.forecasts {
+            let smoothed = Smoothed::new(&days, Weights { level, trend, season, damping: 0.95 });
+            assert!(near(smoothed.error, squared_errors), "{} {squared_errors}", smoothed.error);
+            // By the weights of its own choice.
+            let ours = foretell(ForecastMethod::HoltWinters, &days, ahead.len());
+            for (ours, theirs) in ours.into_iter().zip(ahead) {
+                assert!(near(ours, theirs), "{ours} {theirs}");
+            }
+        }
+    }
+
     #[test]
     fn two_weeks_are_the_least() {
         assert_eq!(predict(&[5; 13], 7), None);

@@ -6,13 +6,13 @@ use tokenbook::{Error, Result, Timestamp};
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::filter::{Filter, Wanted};
 use crate::hash::FastMap;
-use crate::report::{Group, ReportQuery};
+use crate::report::{Group, Order, ReportQuery};
 use crate::store::fold::Kind;
 use crate::store::names::{Combo, Names};
 use crate::store::row::{FACT_COLUMNS, Facts, ToolFacts, facts};
 use crate::store::writer::HeadRow;
 use crate::store::{corrupt, sqlite};
-use crate::sums::{Share, Sums};
+use crate::sums::{Rank, Share, Sum, Sums};
 
 /// What a group is, in numbers; what isn't grouped by is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -33,6 +33,8 @@ pub(crate) struct Gathered {
     pub(crate) cells: FastMap<Cell, Sums>,
     pub(crate) total: Sums,
     pub(crate) overlapping: bool,
+    /// Groups that aren't in the cells, since others come before them.
+    pub(crate) left_out: usize,
 }
 
 /// A query, taken apart.
@@ -42,6 +44,8 @@ pub(crate) struct Question {
     pub(crate) to: Option<i64>,
     /// The unit that buckets are of; coarser groups of time are made of it afterwards.
     pub(crate) unit: Option<Unit>,
+    /// How many rows are wanted at most, and what they are put in order by.
+    first: Option<(usize, Rank)>,
 }
 
 impl Question {
@@ -56,7 +60,20 @@ impl Question {
             [Unit::Hour, ..] => Some(Unit::Hour),
             _ => Some(Unit::Day),
         };
-        Self { groups, from, to, unit }
+        let rank = match query.order {
+            Some(Order::Key) => None,
+            Some(Order::Calls) => Some(Rank::Calls),
+            Some(Order::Tokens) => Some(Rank::Tokens),
+            Some(Order::Cost) => Some(Rank::Cost),
+            None => unit.is_none().then_some(Rank::Cost),
+        };
+        Self { groups, from, to, unit, first: query.limit.zip(rank) }
+    }
+
+    /// Whether no group needs to know whose calls they are.
+    fn is_overall(&self) -> bool {
+        let of_combos = [Group::Agent, Group::Action, Group::Model, Group::Provider, Group::Outcome];
+        !of_combos.into_iter().any(|group| self.has(group))
     }
 
     pub(crate) fn has(&self, group: Group) -> bool {
@@ -73,6 +90,15 @@ pub(crate) enum Piece {
     Calls(i64, i64),
 }
 
+/// Most sessions whose sums are read when the first are asked for.
+const MAX_FIRST: usize = 2_000;
+
+/// The bucket of most of a day, and the stretch of it that lies in another.
+struct Parts {
+    most: i64,
+    rest: Option<(i64, i64, i64)>,
+}
+
 struct Gathering<'a> {
     db: &'a Connection,
     names: &'a mut Names,
@@ -82,6 +108,8 @@ struct Gathering<'a> {
     folded: i64,
     /// Whether cells take part, or only the total.
     with_cells: bool,
+    /// Whether nothing is asked of combos, so that sums over all of them will do.
+    overall: bool,
     overlapping: bool,
     cells: FastMap<Cell, Sums>,
     total: Sums,
@@ -115,7 +143,11 @@ pub(crate) fn gather(
     };
     let own_days = question.unit.is_none() || (question.unit != Some(Unit::Hour) && calendar.name() == days.name());
     let bounds = bounds(db, head)?;
+    let overall = question.is_overall() && wanted.has_every_combo();
     let whole_hours = || question.unit.is_none() || calendar.has_whole_hours(bounds.0, bounds.1);
+    // Days of another zone are made of ours and of the hours by which they differ; over all combos, hours are few enough.
+    let by_days = !own_days && facet.is_none() && question.unit != Some(Unit::Hour);
+    let shifted = by_days && !overall && days.has_whole_hours(bounds.0, bounds.1);
     let call_by_call = match facet {
         None => !own_days && !whole_hours(),
         Some(Kind::Hour) => true,
@@ -134,6 +166,7 @@ pub(crate) fn gather(
         calendar,
         folded: head.folded,
         with_cells: true,
+        overall,
         overlapping,
         cells: FastMap::default(),
         total: Sums::default(),
@@ -141,30 +174,40 @@ pub(crate) fn gather(
     };
     let from = question.from.unwrap_or_else(|| start_of_all(days));
     let to = question.to.unwrap_or_else(|| end_of_all(days));
-    let parts = if call_by_call {
-        vec![Piece::Calls(from, to)]
-    } else {
-        pieces(days, from, to, &Fit { days: own_days, hours: facet.is_none(), months })
-    };
-    gathering.take(&parts, facet.unwrap_or(Kind::Day), head, bounds)?;
-    gathering.take_tail(from, to)?;
-    if overlapping && !call_by_call {
-        // Rows overlap: the total is of calls, each once.
+    let only_sessions = question.groups == [Group::Session] && gathering.wanted.has_everything();
+    let first = question.first.filter(|_| only_sessions && overall && !call_by_call);
+    let mut left_out = None;
+    if let Some((limit, rank)) = first {
+        left_out = gathering.take_first_sessions(limit, rank, (from, to), days, head, bounds)?;
+    }
+    if left_out.is_none() {
+        let parts = if call_by_call {
+            vec![Piece::Calls(from, to)]
+        } else {
+            pieces(days, from, to, &Fit { days: own_days || shifted, hours: facet.is_none(), months })
+        };
+        let zone = shifted.then_some(&mut *days);
+        gathering.take(&parts, facet.unwrap_or(Kind::Day), zone, head, bounds)?;
+        gathering.take_tail(from, to)?;
+    }
+    let apart = overlapping && !call_by_call || left_out.is_some();
+    if apart {
+        // Rows overlap, or are not all there: the total is of calls, each once.
         gathering.with_cells = false;
         gathering.total = Sums::default();
         let whole = pieces(days, from, to, &Fit { days: true, hours: true, months: true });
-        gathering.take(&whole, Kind::Day, head, bounds)?;
+        gathering.take(&whole, Kind::Day, None, head, bounds)?;
         gathering.take_tail(from, to)?;
     }
     let Gathering { cells, mut total, .. } = gathering;
-    if !overlapping {
+    if !overlapping && left_out.is_none() {
         // Each call is in one cell.
         total = cells.values().fold(total, |mut total, sums| {
             total.add(sums);
             total
         });
     }
-    Ok(Gathered { cells, total, overlapping })
+    Ok(Gathered { cells, total, overlapping, left_out: left_out.unwrap_or_default() })
 }
 
 pub(crate) fn start_of_all(days: &mut Calendar) -> i64 {
@@ -255,15 +298,26 @@ fn push_hours(pieces: &mut Vec<Piece>, from: i64, to: i64, by_hour: bool) {
 }
 
 impl Gathering<'_> {
-    fn take(&mut self, pieces: &[Piece], kind: Kind, head: HeadRow, bounds: (i64, i64)) -> Result<()> {
+    /// Takes what the pieces say; with `shifted`, whose days the rollups are of, into days of another zone.
+    fn take(
+        &mut self,
+        pieces: &[Piece],
+        kind: Kind,
+        mut shifted: Option<&mut Calendar>,
+        head: HeadRow,
+        bounds: (i64, i64),
+    ) -> Result<()> {
         for piece in pieces {
             match *piece {
                 Piece::Months(from, to) => {
                     let kind = kind.by_month().expect("pieces of months are cut for these only");
                     self.take_rollup(kind, from, to, bounds)?;
                 }
-                Piece::Days(from, to) => self.take_rollup(kind, from, to, bounds)?,
-                Piece::Hours(from, to) => self.take_rollup(Kind::Hour, from, to, bounds)?,
+                Piece::Days(from, to) => match &mut shifted {
+                    Some(days) => self.take_shifted(days, from, to, bounds)?,
+                    None => self.take_rollup(self.kept(kind), from, to, bounds)?,
+                },
+                Piece::Hours(from, to) => self.take_rollup(self.kept(Kind::Hour), from, to, bounds)?,
                 Piece::Calls(from, to) => {
                     if from.max(bounds.0) < to.min(head.pruned_before) {
                         return Err(cuts_pruned(head.pruned_before));
@@ -282,6 +336,130 @@ impl Gathering<'_> {
         Ok(())
     }
 
+    /// The coarsest kind that will do.
+    fn kept(&self, kind: Kind) -> Kind {
+        // Of sessions, the sums over all combos are by month.
+        if self.overall && kind != Kind::Session { kind.overall().unwrap_or(kind) } else { kind }
+    }
+
+    /// Days of the ledger's zone as days of another: each of them is two parts of those, of which the shorter is read by
+    /// its hours and the longer is what is left of the day.
+    fn take_shifted(&mut self, days: &mut Calendar, from: i64, to: i64, bounds: (i64, i64)) -> Result<()> {
+        let unit = self.question.unit.expect("a question by days");
+        let (first, last) = (days.day_of(bounds.0).max(from), (days.day_of(bounds.1) + 1).min(to));
+        let mut parts = Vec::new();
+        for day in first..last {
+            let (start, end) = (days.day_start(day), days.day_start(day + 1));
+            let (before, after) = (self.calendar.bucket_of(unit, start), self.calendar.bucket_of(unit, end - 1));
+            let last_day = self.calendar.day_of(end - 1);
+            let cut = self.calendar.day_start(last_day);
+            parts.push(if before == after {
+                Parts { most: before, rest: None }
+            } else if cut - start > end - cut {
+                Parts { most: before, rest: Some((after, cut, end)) }
+            } else {
+                Parts { most: after, rest: Some((before, start, cut)) }
+            });
+        }
+        let db = self.db;
+        let sql = "SELECT bucket, combo, sums FROM roll WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3";
+        let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
+        let part_of = |day: i64| usize::try_from(day - first).ok().and_then(|at| parts.get(at));
+        let mut rows = statement.query((Kind::Day as i64, first, last)).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let Some(cell) = self.combo(row.get(1).map_err(sqlite)?)? else { continue };
+            let part = part_of(row.get(0).map_err(sqlite)?).expect("a day of the range");
+            let sums = row.get_ref(2).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
+            self.cells.entry(Cell { bucket: part.most, ..cell }).or_default().add_written(sums)?;
+        }
+        drop(rows);
+        for Parts { most, rest } in &parts {
+            let Some((bucket, from, to)) = *rest else { continue };
+            let hours = (Kind::Hour as i64, from.div_euclid(MS_PER_HOUR), to.div_euclid(MS_PER_HOUR));
+            let mut rows = statement.query(hours).map_err(sqlite)?;
+            while let Some(row) = rows.next().map_err(sqlite)? {
+                let Some(cell) = self.combo(row.get(1).map_err(sqlite)?)? else { continue };
+                let sums = row.get_ref(2).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
+                let mut hour = Sums::default();
+                hour.add_written(sums)?;
+                self.cells.entry(Cell { bucket, ..cell }).or_default().add(&hour);
+                self.cells.entry(Cell { bucket: *most, ..cell }).or_default().subtract(&hour)?;
+            }
+        }
+        // A day may have calls in its shorter part alone.
+        self.cells.retain(|_, sums| sums.get(Sum::Calls) > 0);
+        Ok(())
+    }
+
+    /// The sessions that come first: all are ranked by one sum, and the others are read of the first alone, since sessions
+    /// may be without number. Says how many are left out; none when too many rank alike.
+    fn take_first_sessions(
+        &mut self,
+        limit: usize,
+        rank: Rank,
+        (from, to): (i64, i64),
+        days: &mut Calendar,
+        head: HeadRow,
+        bounds: (i64, i64),
+    ) -> Result<Option<usize>> {
+        let parts = pieces(days, from, to, &Fit { days: true, hours: false, months: true });
+        let (edges, rolled): (Vec<Piece>, Vec<Piece>) =
+            parts.into_iter().partition(|piece| matches!(piece, Piece::Calls(..)));
+        self.take(&edges, Kind::Session, None, head, bounds)?;
+        self.take_tail(from, to)?;
+        // Rows come in order of their session within a month or day: put in order as a whole, neighbours add up, which is
+        // faster than to look each of them up.
+        let mut ranks: Vec<(i64, u128)> =
+            self.cells.iter().map(|(cell, sums)| (cell.session, sums.rank(rank))).collect();
+        let db = self.db;
+        let sql = "SELECT facet, sums FROM roll WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3";
+        let mut statement = db.prepare_cached(sql).map_err(sqlite)?;
+        for piece in &rolled {
+            let (kind, from, to) = match *piece {
+                Piece::Months(from, to) => (Kind::SessionOverall, from, to),
+                Piece::Days(from, to) => (Kind::Session, from, to),
+                _ => continue,
+            };
+            let mut rows = statement.query((kind as i64, from, to)).map_err(sqlite)?;
+            while let Some(row) = rows.next().map_err(sqlite)? {
+                let sums = row.get_ref(1).map_err(sqlite)?.as_blob().map_err(|_| corrupt("a rollup"))?;
+                ranks.push((row.get(0).map_err(sqlite)?, Sums::rank_of_written(sums, rank)?));
+            }
+        }
+        ranks.sort_by_key(|(session, _)| *session);
+        ranks.dedup_by(|more, sum| {
+            let same = more.0 == sum.0;
+            sum.1 += if same { more.1 } else { 0 };
+            same
+        });
+        let mut order: Vec<u128> = ranks.iter().map(|(_, rank)| *rank).collect();
+        let least = if order.len() > limit {
+            let (_, least, _) = order.select_nth_unstable_by(limit - 1, |one, two| two.cmp(one));
+            *least
+        } else {
+            0
+        };
+        // Those that rank alike are put in order by name, for which they are needed.
+        let mut first: Vec<i64> = ranks.iter().filter(|ranked| ranked.1 >= least).map(|ranked| ranked.0).collect();
+        first.sort_unstable();
+        if first.len() > MAX_FIRST.max(2 * limit) {
+            self.cells.clear();
+            self.total = Sums::default();
+            return Ok(None);
+        }
+        self.cells.retain(|cell, _| first.binary_search(&cell.session).is_ok());
+        self.wanted.session = Some(first.clone());
+        for piece in &rolled {
+            match *piece {
+                Piece::Months(from, to) => self.take_rollup(Kind::SessionOverall, from, to, bounds)?,
+                Piece::Days(from, to) => self.take_rollup(Kind::Session, from, to, bounds)?,
+                _ => {}
+            }
+        }
+        self.wanted.session = None;
+        Ok(Some(ranks.len() - first.len()))
+    }
+
     /// The calls that no rollup has yet.
     fn take_tail(&mut self, from: i64, to: i64) -> Result<()> {
         self.take_calls("+at >= ?1 AND +at < ?2 AND seq > ?3", from, to)
@@ -291,6 +469,9 @@ impl Gathering<'_> {
     fn combo(&mut self, id: i64) -> Result<Option<Cell>> {
         if let Some(cell) = self.combos.get(&id) {
             return Ok(*cell);
+        }
+        if id == 0 {
+            return Ok(Some(Cell::default())); // Over all combos.
         }
         let combo = self.names.combo(self.db, id)?;
         let cell = self.wanted.has_combo(&combo).then(|| self.cell(&combo));
@@ -312,9 +493,9 @@ impl Gathering<'_> {
 
     fn take_rollup(&mut self, kind: Kind, from: i64, to: i64, bounds: (i64, i64)) -> Result<()> {
         let facets = match kind {
-            Kind::Session => self.wanted.session.clone(),
+            Kind::Session | Kind::SessionOverall => self.wanted.session.clone(),
             Kind::Tag | Kind::TagMonth => self.wanted.tag.clone(),
-            Kind::Tool | Kind::ToolMonth => self.wanted.tool.clone(),
+            Kind::Tool | Kind::ToolMonth | Kind::ToolOverall => self.wanted.tool.clone(),
             _ => None,
         };
         let db = self.db;
@@ -330,6 +511,9 @@ impl Gathering<'_> {
         // Some days to each side: the bounds are instants, and months start before.
         let (first, last) = (bounds.0.div_euclid(24 * MS_PER_HOUR) - 33, bounds.1.div_euclid(24 * MS_PER_HOUR) + 2);
         for day in from.max(first)..to.min(last) {
+            if kind.is_of_months() && Calendar::first_day(Unit::Month, day) != day {
+                continue;
+            }
             for facet in &facets {
                 let rows = statement.query((kind as i64, day, facet)).map_err(sqlite)?;
                 self.add_rollup(kind, rows)?;
@@ -352,15 +536,17 @@ impl Gathering<'_> {
             if let Some(unit) = self.question.unit {
                 cell.bucket = match last {
                     Some((known, becomes)) if known == bucket => becomes,
-                    _ if kind == Kind::Hour => self.calendar.bucket_of(unit, bucket * MS_PER_HOUR),
+                    _ if matches!(kind, Kind::Hour | Kind::HourOverall) => {
+                        self.calendar.bucket_of(unit, bucket * MS_PER_HOUR)
+                    }
                     _ => Calendar::first_day(unit, bucket),
                 };
                 last = Some((bucket, cell.bucket));
             }
             match kind {
-                Kind::Session if self.question.has(Group::Session) => cell.session = facet,
+                Kind::Session | Kind::SessionOverall if self.question.has(Group::Session) => cell.session = facet,
                 Kind::Tag | Kind::TagMonth if self.question.has(Group::Tag) => cell.tag = facet,
-                Kind::Tool | Kind::ToolMonth if self.question.has(Group::Tool) => cell.tool = facet,
+                Kind::Tool | Kind::ToolMonth | Kind::ToolOverall if self.question.has(Group::Tool) => cell.tool = facet,
                 _ => {}
             }
             self.cells.entry(cell).or_default().add_written(sums)?;

@@ -51,7 +51,7 @@ pub(crate) fn report(
     }
     sort(&mut rows, order);
     let keep = query.limit.unwrap_or(usize::MAX).min(rows.len());
-    let rows_left_out = rows.len() - keep;
+    let rows_left_out = rows.len() - keep + gathered.left_out;
     rows.truncate(keep);
     Ok(Report {
         rows,

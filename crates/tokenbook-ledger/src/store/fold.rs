@@ -43,6 +43,12 @@ pub(crate) enum Kind {
     Called = 12,
     /// The same by month.
     CalledMonth = 13,
+    /// Every call, by hour UTC and nothing else: its combo is 0.
+    HourOverall = 14,
+    /// By tool and day and nothing else.
+    ToolOverall = 15,
+    /// By session and month and nothing else: sessions may be without number, and few are in several months.
+    SessionOverall = 16,
 }
 
 impl Kind {
@@ -61,7 +67,7 @@ impl Kind {
 
     /// The kind with this number of the file format.
     pub(crate) fn from_number(number: i64) -> Option<Self> {
-        const ALL: [Kind; 14] = [
+        const ALL: [Kind; 17] = [
             Kind::Hour,
             Kind::Day,
             Kind::Session,
@@ -76,6 +82,9 @@ impl Kind {
             Kind::ClassMonth,
             Kind::Called,
             Kind::CalledMonth,
+            Kind::HourOverall,
+            Kind::ToolOverall,
+            Kind::SessionOverall,
         ];
         usize::try_from(number).ok().and_then(|number| ALL.get(number).copied())
     }
@@ -84,8 +93,24 @@ impl Kind {
     pub(crate) const fn is_of_months(self) -> bool {
         matches!(
             self,
-            Self::Month | Self::TagMonth | Self::ToolMonth | Self::SpreadMonth | Self::ClassMonth | Self::CalledMonth
+            Self::Month
+                | Self::TagMonth
+                | Self::ToolMonth
+                | Self::SpreadMonth
+                | Self::ClassMonth
+                | Self::CalledMonth
+                | Self::SessionOverall
         )
+    }
+
+    /// The same over all agents, actions, models and providers, if it is kept: what a question by nothing else reads.
+    pub(crate) const fn overall(self) -> Option<Self> {
+        match self {
+            Self::Hour => Some(Self::HourOverall),
+            Self::Tool => Some(Self::ToolOverall),
+            Self::Session => Some(Self::SessionOverall),
+            _ => None,
+        }
     }
 
     /// Whether its rows hold spreads instead of sums.
@@ -188,7 +213,7 @@ impl Deltas {
 
     /// The sums and spreads in order, for comparing.
     pub(crate) fn into_sorted(mut self) -> (BTreeMap<Key, Sums>, BTreeMap<Key, Spread>) {
-        self.add_months();
+        self.add_coarser();
         let spreads = self.take_spreads();
         let sums = self.sorted_rows().into_iter().map(|(key, at)| (key, std::mem::take(&mut self.sums[at as usize])));
         (sums.collect(), spreads)
@@ -201,21 +226,28 @@ impl Deltas {
         rows
     }
 
-    /// Adds days up to months: once for each sum, not once for each call.
-    fn add_months(&mut self) {
-        let days: Vec<(Key, u32)> = self.rows.iter().map(|(key, at)| (*key, *at)).collect();
-        for (key, at) in days {
-            if let Some(kind) = key.kind.by_month() {
-                let bucket = Calendar::first_day(Unit::Month, key.bucket);
-                let day = self.sums[at as usize].clone();
-                Self::sums_of(&mut self.rows, &mut self.sums, Key { kind, bucket, ..key }).add(&day);
+    /// Adds days up to months, and combos to what is kept over all of them: once for each sum, not once for each call.
+    fn add_coarser(&mut self) {
+        let fine: Vec<(Key, u32)> = self.rows.iter().map(|(key, at)| (*key, *at)).collect();
+        for (key, at) in fine {
+            let month = || Calendar::first_day(Unit::Month, key.bucket);
+            let by_month = key.kind.by_month().map(|kind| Key { kind, bucket: month(), ..key });
+            let overall = key.kind.overall().map(|kind| {
+                let bucket = if kind.is_of_months() { month() } else { key.bucket };
+                Key { kind, bucket, combo: 0, ..key }
+            });
+            if by_month.is_some() || overall.is_some() {
+                let sums = self.sums[at as usize].clone();
+                for coarser in [by_month, overall].into_iter().flatten() {
+                    Self::sums_of(&mut self.rows, &mut self.sums, coarser).add(&sums);
+                }
             }
         }
     }
 
     /// Adds the sums to those on disk and forgets them.
     pub(crate) fn write(&mut self, db: &Connection) -> Result<()> {
-        self.add_months();
+        self.add_coarser();
         let mut read = db
             .prepare_cached("SELECT sums FROM roll WHERE kind = ?1 AND bucket = ?2 AND facet = ?3 AND combo = ?4")
             .map_err(sqlite)?;

@@ -252,7 +252,7 @@ impl Names {
     /// The members of a list, as name numbers.
     pub(crate) fn list(&mut self, db: &Connection, id: i64) -> Result<Arc<[i64]>> {
         if id == 0 {
-            return Ok(Arc::from([]));
+            return Ok(Arc::default());
         }
         if let Some(list) = self.lists.get(&id) {
             return Ok(Arc::clone(list));

@@ -11,10 +11,10 @@ use crate::store::packed::add_function;
 use crate::store::sqlite;
 
 /// The newest schema that this version knows.
-pub(crate) const VERSION: i64 = 4;
+pub(crate) const VERSION: i64 = 5;
 
 /// The oldest schema that can be brought up to date: those before it were never released.
-const OLDEST: i64 = 4;
+const OLDEST: i64 = 5;
 
 /// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
 const TABLES: [&str; 5] = [CALLS, BUDGETS, ALERTS, CLASSES, SAMPLES];
@@ -286,7 +286,7 @@ mod tests {
         let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
         connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
         let newer = open(&place).expect_err("refused");
-        assert!(newer.message().contains("newer tokenbook (schema 5"), "{newer}");
+        assert!(newer.message().contains("newer tokenbook (schema 6"), "{newer}");
         connection.pragma_update(None, "user_version", OLDEST - 1).expect("set");
         let older = open(&place).expect_err("refused");
         assert!(older.message().contains("export it as JSONL"), "{older}");

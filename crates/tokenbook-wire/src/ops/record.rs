@@ -11,7 +11,7 @@ use tokenbook::extract::{Extraction, Iteration};
 use tokenbook::price::PriceQuery;
 use tokenbook::request::{Exactness, PartKind, RequestCount, RequestFacts, facts, facts_and_tools};
 use tokenbook::{Api, Catalog, Cost, CostQuery, Count, Encoding, Error, ErrorCode, Result, Timestamp, Usage, Usd};
-use tokenbook_ledger::{Along, Call, CallCost, Ledger, Outcome, Recorded, Status, ToolTokens};
+use tokenbook_ledger::{Along, Call, CallCost, Ledger, Outcome, Receipt, Recorded, Status, ToolTokens};
 
 use super::{extract, price};
 use crate::text::json_text;
@@ -24,8 +24,8 @@ type Given = Map<String, Value>;
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) call: Call,
-    /// Its instant is that of the clock.
-    is_clocked: bool,
+    /// Which of its times were measured here.
+    measured: Measured,
     /// Its cost is computed.
     is_priced: bool,
     /// Its tools' tokens are computed.
@@ -38,7 +38,8 @@ impl Made {
     /// A call of which nothing was found out here.
     pub(crate) const fn as_given(call: Call) -> Self {
         let along = Along { hold_id: None, estimated_tokens: None };
-        Self { call, is_clocked: false, is_priced: false, is_attributed: false, along }
+        let measured = Measured { at: false, duration: false, first_token: false };
+        Self { call, measured, is_priced: false, is_attributed: false, along }
     }
 
     /// Records the call; the same one again changes nothing, also when the clock or the price catalog has moved on since.
@@ -47,11 +48,15 @@ impl Made {
     }
 
     /// As [`Made::record`], and lets a hold go in the same step.
-    pub(crate) fn record_with(mut self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Recorded> {
+    pub(crate) fn record_with(self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Recorded> {
+        self.hand_over(ledger, hold_id)?.wait(ledger)
+    }
+
+    /// Hands the call to the ledger's writer, together with the hold that its record lets go.
+    pub(crate) fn hand_over(mut self, ledger: &Ledger, hold_id: Option<Count>) -> Result<Underway> {
         self.along.hold_id = hold_id;
         let again = self.clone();
-        let recorded = ledger.submit_with(self.call, self.along)?.wait();
-        recorded.or_else(|error| again.settled(ledger, error))
+        Ok(Underway { receipt: ledger.submit_with(self.call, self.along)?, again })
     }
 
     /// Records the call with what was found out when its id was recorded first; a conflict that is left is one of what was
@@ -62,8 +67,14 @@ impl Made {
         }
         let id = self.call.id.clone().map_or_else(|| self.call.content_id(), Ok)?;
         let Ok(before) = ledger.get_of(self.call.provider.as_deref(), &id) else { return Err(error) };
-        if self.is_clocked {
+        if self.measured.at {
             self.call.at = before.at;
+        }
+        if self.measured.duration {
+            self.call.duration_ms = before.duration_ms;
+        }
+        if self.measured.first_token {
+            self.call.time_to_first_token_ms = before.time_to_first_token_ms;
         }
         if self.is_priced {
             self.call.cost = before.cost;
@@ -72,6 +83,30 @@ impl Made {
             self.call.tool_tokens = before.tool_tokens;
         }
         ledger.submit_with(self.call, self.along)?.wait()
+    }
+}
+
+/// Which times of a call were measured here instead of given: they are no part of what was recorded when it is recorded
+/// again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Measured {
+    at: bool,
+    duration: bool,
+    first_token: bool,
+}
+
+/// A call that the ledger's writer has.
+pub(crate) struct Underway {
+    receipt: Receipt,
+    /// The call once more, for when its id is there already.
+    again: Made,
+}
+
+impl Underway {
+    /// Waits until the call is recorded.
+    pub(crate) fn wait(self, ledger: &Ledger) -> Result<Recorded> {
+        let Self { receipt, again } = self;
+        receipt.wait().or_else(|error| again.settled(ledger, error))
     }
 }
 
@@ -91,7 +126,8 @@ fn completed(mut given: Given) -> Result<Made> {
             None => CallCost::Unpriced { reason: "the usage is unknown".to_owned() },
         };
     }
-    Ok(Made { call, is_clocked, is_priced, is_attributed: false, along: Along::default() })
+    let measured = Measured { at: is_clocked, ..Measured::default() };
+    Ok(Made { call, measured, is_priced, is_attributed: false, along: Along::default() })
 }
 
 /// Prices a call by the model that answered, or else by the one that was asked for.
@@ -260,31 +296,46 @@ pub(crate) struct Asked {
     model: Option<String>,
     fallback_id: Option<String>,
     at: Option<Timestamp>,
+    measured: Measured,
     /// The other fields of the call; they go before what the response says.
     given: Given,
 }
 
 impl Asked {
-    /// Takes what is known before a response out of its arguments.
-    pub(crate) fn read(fields: &mut Response<'_>) -> Result<Self> {
-        Self::read_and_count(fields, false)
+    /// Takes what is known before a response out of its arguments; the request may be beside them.
+    pub(crate) fn read(fields: &mut Response<'_>, beside: Option<String>) -> Result<Self> {
+        if let Some(request) = &beside {
+            text::shallow(request).map_err(|error| error.context("request"))?;
+        }
+        Self::read_and_count(fields, beside, false)
     }
 
     /// As [`Asked::read`], and counts the request where its tools will have to be told apart.
-    fn read_and_count(fields: &mut Response<'_>, counting: bool) -> Result<Self> {
+    fn read_and_count(fields: &mut Response<'_>, beside: Option<String>, counting: bool) -> Result<Self> {
         let api: Api = take(fields, "api")?.ok_or_else(|| Error::invalid("missing field `api`"))?;
         let request: Option<&RawValue> = take(fields, "request")?;
         let fallback_id = take(fields, "fallback_id")?;
         let model = take(fields, "model")?;
         let at = take(fields, "at")?;
         let request = request.map(|request| json_text("request", request)).transpose()?;
+        let request = beside.map(Cow::Owned).or(request);
         let looked = request.as_deref().map(|request| match &model {
             _ if !counting => facts(api, request.as_bytes()).map(|facts| (facts, None)),
             model => facts_and_tools(api, request.as_bytes(), model.as_deref()),
         });
         let (facts, counted) = looked.transpose().map_err(|error| error.context("request"))?.unwrap_or_default();
         let request = request.map(Cow::into_owned);
-        let mut asked = Self { api, request, facts, counted, model, fallback_id, at, given: Given::new() };
+        let mut asked = Self {
+            api,
+            request,
+            facts,
+            counted,
+            model,
+            fallback_id,
+            at,
+            measured: Measured::default(),
+            given: Given::new(),
+        };
         asked.tell(std::mem::take(fields))?;
         Ok(asked)
     }
@@ -302,8 +353,14 @@ impl Asked {
 
     /// Fills in what the one who watched the call knows, where its caller says nothing of it.
     pub(crate) fn at_least(&mut self, at: Timestamp, duration_ms: u64, first_ms: Option<u64>, id: String) {
-        self.at.get_or_insert(at);
         self.fallback_id.get_or_insert(id);
+        let is_new = |name: &str| !self.given.contains_key(name);
+        self.measured = Measured {
+            at: self.at.is_none(),
+            duration: is_new("duration_ms"),
+            first_token: is_new("time_to_first_token_ms"),
+        };
+        self.at.get_or_insert(at);
         let times = [("duration_ms", Some(duration_ms)), ("time_to_first_token_ms", first_ms)];
         for (name, ms) in times {
             if let Some(ms) = ms {
@@ -350,7 +407,7 @@ impl Asked {
     /// The calls that a response tells of: its own, and one for each call inside it that another model ran.
     pub(crate) fn answered(self, extraction: &Extraction) -> Result<(Made, Vec<Made>)> {
         let at = self.at.or(extraction.created_at);
-        let is_clocked = at.is_none();
+        let measured = Measured { at: self.measured.at || at.is_none(), ..self.measured };
         let at = at.map_or_else(clock::now, Ok)?;
         let answered = extraction.model.clone();
         let model = self.model().map(str::to_owned).or_else(|| answered.clone());
@@ -396,7 +453,7 @@ impl Asked {
         let is_priced = !self.given.contains_key("cost");
         let (own, inside) =
             if is_priced { priced(call, extraction)? } else { (with_usage(call, extraction), Vec::new()) };
-        let made = |call, along| Made { call, is_clocked, is_priced, is_attributed, along };
+        let made = |call, along| Made { call, measured, is_priced, is_attributed, along };
         Ok((made(own, along), inside.into_iter().map(|call| made(call, Along::default())).collect()))
     }
 }
@@ -405,7 +462,7 @@ impl Asked {
 fn told(mut fields: Response<'_>) -> Result<(Made, Vec<Made>)> {
     let body: Option<&RawValue> = take(&mut fields, "body")?;
     let events: Option<&RawValue> = take(&mut fields, "events")?;
-    let asked = Asked::read_and_count(&mut fields, true)?;
+    let asked = Asked::read_and_count(&mut fields, None, true)?;
     let extraction = extract::read(asked.api, body, events)?;
     asked.answered(&extraction)
 }

@@ -1,25 +1,26 @@
 //! Counting requests, and splitting what was billed over their parts.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokenbook::attribute::Attribution;
-use tokenbook::request::RequestCount;
+use tokenbook::request::{ParsedBody, RequestCount};
 use tokenbook::{Api, Result, Usage};
 
-use crate::text::json_text;
+use crate::text::shallow;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CountRequestArgs<'a> {
     api: Api,
     #[serde(borrow)]
-    body: &'a RawValue,
+    body: ParsedBody<'a>,
     model: Option<String>,
 }
 
 pub(super) fn count_request(args: CountRequestArgs<'_>) -> Result<RequestCount> {
-    let body = json_text("body", args.body)?;
-    tokenbook::request::count_request(args.api, body.as_bytes(), args.model.as_deref())
+    // A text is taken as JSON text itself, since no body of a provider is one.
+    let Some(json) = args.body.text() else { return args.body.count(args.api, args.model.as_deref()) };
+    shallow(json).map_err(|error| error.context("body"))?;
+    tokenbook::request::count_request(args.api, json.as_bytes(), args.model.as_deref())
 }
 
 #[derive(Deserialize)]

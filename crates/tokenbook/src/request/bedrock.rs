@@ -41,7 +41,8 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
         }
     }
     let extra = json.get("additionalModelRequestFields");
-    let thinking = extra.and_then(|extra| extra.get("thinking")).and_then(|thinking| thinking.text("type"));
+    let thinking = extra.and_then(|extra| extra.first_of(&["thinking", "reasoning_config"]));
+    let thinking = thinking.and_then(|thinking| thinking.text("type"));
     body.thinking = match thinking {
         Some("enabled") => Thinking::Enabled,
         Some("adaptive") => Thinking::Adaptive,

@@ -19,14 +19,16 @@ pub(super) struct Other {
     pub(super) each_result: i64,
     /// For each 64th of a token of the schema for the answer.
     pub(super) schema_text: i64,
-    pub(super) band: Band,
+    /// How far off a request can be, without tools and with them.
+    pub(super) bands: (Band, Band),
 }
 
-/// `name: scale base message | any_tool each_tool tool_text | call result schema | band`, as the fitting script prints them.
+/// `name: scale base message | any_tool each_tool tool_text | call result schema | band | band with tools`.
 macro_rules! families {
     ($($name:literal [$($word:literal),*] $scale:literal $base:literal $message:literal
        $any:literal $tool:literal $text:literal $call:literal $result:literal $schema:literal
-       ($tokens:literal $below:literal $above:literal);)+) => {
+       ($tokens:literal $below:literal $above:literal)
+       ($tokens_with:literal $below_with:literal $above_with:literal);)+) => {
         const FAMILIES: &[(&[&str], Other)] = &[$((
             &[$($word),*],
             Other {
@@ -40,27 +42,27 @@ macro_rules! families {
                 each_call: $call,
                 each_result: $result,
                 schema_text: $schema,
-                band: Band::new($tokens, $below, $above),
+                bands: (Band::new($tokens, $below, $above), Band::new($tokens_with, $below_with, $above_with)),
             },
         )),+];
     };
 }
 
 families! {
-    "Gemma" ["gemma"] 66 64 320 0 0 64 512 384 0 (12 500 900);
-    "Gemini" ["gemini"] 66 0 8 384 0 64 384 384 0 (6 400 400);
-    "gpt-oss" ["gpt-oss"] 64 4088 179 1944 2126 0 865 737 3 (10 250 400);
-    "DeepSeek" ["deepseek"] 66 212 0 3481 1860 95 410 282 64 (8 300 450);
-    "Qwen" ["qwen", "qwq"] 65 397 228 6207 0 162 1743 0 0 (8 350 500);
+    "Gemma" ["gemma"] 66 64 320 0 0 64 512 384 0 (8 150 400) (12 700 900);
+    "Gemini" ["gemini"] 66 0 8 384 0 64 384 384 0 (4 100 250) (8 620 400);
+    "gpt-oss" ["gpt-oss"] 64 4088 179 1944 2126 0 865 737 3 (40 50 2000) (16 50 260);
+    "DeepSeek" ["deepseek"] 66 212 0 3481 1860 95 410 282 64 (8 50 600) (12 560 720);
+    "Qwen" ["qwen", "qwq"] 65 397 228 6207 0 162 1743 0 0 (8 50 100) (12 400 720);
     "Mistral" ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"]
-        73 253 0 2061 0 67 1180 1052 0 (8 400 700);
-    "Llama" ["llama"] 65 307 472 6111 1476 83 1030 0 159 (10 400 600);
-    "Cohere" ["command", "c4ai", "aya"] 80 6658 0 60168 0 184 591 463 64 (40 700 900);
-    "Nova" ["nova"] 69 0 0 22508 0 95 966 838 64 (10 100 800);
-    "Kimi" ["kimi"] 64 640 192 237 1659 51 796 668 64 (10 300 450);
-    "GLM" ["glm"] 62 629 0 5832 1523 86 636 508 64 (8 250 300);
-    "Grok" ["grok"] 64 400 177 844 9000 16 2231 2103 140 (12 500 600);
-    "Sonar" ["sonar"] 64 5 8 0 320 64 512 384 0 (4 80 80);
+        73 253 0 2061 0 67 1180 1052 0 (6 100 420) (160 100 4000);
+    "Llama" ["llama"] 65 307 472 6111 1476 83 1030 0 159 (8 100 970) (8 720 850);
+    "Cohere" ["command", "c4ai", "aya"] 80 6658 0 60168 0 184 591 463 64 (1200 1000 1000) (8 720 300);
+    "Nova" ["nova"] 69 0 0 22508 0 95 966 838 64 (40 100 750) (6 60 850);
+    "Kimi" ["kimi"] 64 640 192 237 1659 51 796 668 64 (6 100 500) (6 80 250);
+    "GLM" ["glm"] 62 629 0 5832 1523 86 636 508 64 (6 50 100) (8 50 270);
+    "Grok" ["grok"] 64 400 177 844 9000 16 2231 2103 140 (10 150 600) (40 200 950);
+    "Sonar" ["sonar"] 64 5 8 0 320 64 512 384 0 (4 80 80) (12 300 600);
 }
 
 /// What stands for a model of no family that is known.
@@ -75,10 +77,15 @@ const UNKNOWN: Other = Other {
     each_call: 800,
     each_result: 400,
     schema_text: 32,
-    band: Band::new(16, 450, 650),
+    bands: (Band::new(12, 450, 1600), Band::new(40, 450, 2000)),
 };
 
 impl Other {
+    /// How far off an estimate can be.
+    pub(super) fn band(self, tools: bool) -> Band {
+        if tools { self.bands.1 } else { self.bands.0 }
+    }
+
     /// The family of this name, or an average of all for a name that says nothing.
     pub(super) fn parse(model: &str) -> Self {
         let model = model.to_ascii_lowercase();

@@ -97,6 +97,9 @@ fn parts<'a>(body: &mut Body<'a>, content: &'a Json<'a>) -> Vec<Block<'a>> {
     };
     let mut blocks = Vec::with_capacity(list.len());
     for part in list {
+        if part.first_of(&["thoughtSignature", "thought_signature"]).is_some() {
+            body.unknown("the thinking behind a signature is kept by the provider");
+        }
         if part.is_true("thought") {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Which family a model is of, read from its name.
 
 use super::band::Band;
-use super::body::{Choice, Shape};
+use super::body::Choice;
 use super::draft::tokens;
 use super::typescript::Style;
 use crate::text::Encoding;
@@ -116,6 +116,11 @@ impl Claude {
             }
     }
 
+    /// What a call adds that is made together with one before it.
+    pub(super) fn further_call(self) -> i64 {
+        if self.family == Family::Sonnet35June { 52 } else { 34 }
+    }
+
     /// What an effort setting adds to adaptive thinking.
     pub(super) fn effort(self) -> i64 {
         if self.family == Family::Claude46 { 17 } else { 0 }
@@ -130,8 +135,8 @@ impl Claude {
     /// How far off an estimate can be.
     pub(super) fn band(self, tools: bool) -> Band {
         let band = match (self.generation, tools) {
-            (Generation::Old, false) => Band::new(2, 40, 40),
-            (Generation::Old, true) => Band::new(4, 15, 15),
+            (Generation::Old, false) => Band::new(2, 50, 40),
+            (Generation::Old, true) => Band::new(4, 36, 30),
             (Generation::New, false) => Band::new(2, 45, 45),
             (Generation::New, true) => Band::new(6, 25, 25),
         };
@@ -177,6 +182,8 @@ pub(super) struct OpenAi {
     pub(super) must_call: i64,
     pub(super) must_not_call: i64,
     pub(super) must_call_named: Option<i64>,
+    /// Whether the thinking of earlier turns stays in the prompt.
+    pub(super) keeps_thinking: bool,
     /// How tools are shown.
     pub(super) style: Style,
     /// The tokens of a picture, and of each tile of it.
@@ -185,9 +192,7 @@ pub(super) struct OpenAi {
 
 impl OpenAi {
     /// How far off a count of a request with more than text can be.
-    pub(super) fn band(shape: Shape) -> Band {
-        if shape == Shape::Responses { Band::new(14, 60, 90) } else { Band::new(4, 12, 20) }
-    }
+    pub(super) const BAND: Band = Band::new(4, 12, 20);
 
     /// The same model behind the Responses API.
     pub(super) fn in_responses(self) -> Self {
@@ -224,6 +229,7 @@ impl OpenAi {
             must_call: 0,
             must_not_call: 1,
             must_call_named: Some(7),
+            keeps_thinking: false,
             style: Style::Titled,
             picture: (85, 170),
         };
@@ -242,7 +248,8 @@ impl OpenAi {
                 addresses_schema: false,
                 must_not_call: 0,
                 must_call_named: None,
-                without_id: if is_from_gpt_5_4_on(name) { 0 } else { -3 },
+                without_id: if minor_of_gpt_5(name) >= 4 { 0 } else { -3 },
+                keeps_thinking: minor_of_gpt_5(name) >= 6,
                 picture: (70, 140),
                 ..usual
             },
@@ -267,9 +274,10 @@ impl OpenAi {
     }
 }
 
-fn is_from_gpt_5_4_on(name: &str) -> bool {
+/// The number behind `gpt-5.`.
+fn minor_of_gpt_5(name: &str) -> u32 {
     let minor = name.strip_prefix("gpt-5.").map_or("", |rest| rest.split('-').next().unwrap_or(rest));
-    minor.parse::<u32>().is_ok_and(|minor| minor >= 4)
+    minor.parse().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::json::{Json, Spacing, quote_ascii};
 pub(super) enum Style {
     /// GPT-4 of 2023: descriptions only.
     Plain,
-    /// Later models: titles too, and types without any comment on one line.
+    /// Later models: titles too, what limits a type above it, and types without any comment on one line.
     Titled,
 }
 
@@ -58,7 +58,9 @@ impl<'a> Writer<'a> {
         let required = schema.list("required");
         let properties = schema.get("properties").map_or(&[][..], Json::fields);
         let optional = |name: &str| if required.iter().any(|item| item.str() == Some(name)) { ": " } else { "?: " };
-        let bare = |property: &Json<'a>| !self.has_comments(property) && property.field("default").is_none();
+        let bare = |property: &Json<'a>| {
+            !self.has_comments(property) && property.field("default").is_none() && !has_limits(property)
+        };
         if self.style == Style::Titled && properties.iter().all(|(_, property)| bare(property)) {
             for (index, (name, property)) in properties.iter().enumerate() {
                 out.push_str(if index == 0 { "{ " } else { ", " });
@@ -142,6 +144,7 @@ impl<'a> Writer<'a> {
                 None => out.push_str("any"),
             }
         } else if let Some(values) = schema.get("enum") {
+            self.limits(schema.text("type").unwrap_or_default(), schema, out);
             joined(values.items(), out, |value, out| value.write(out, Spacing::Spaced));
         } else if let Some(value) = schema.get("const") {
             value.write(out, Spacing::Spaced);
@@ -159,11 +162,26 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// What limits a type, as comments above it: each type of a list has them.
+    fn limits(&self, kind: &str, schema: &Json<'a>, out: &mut String) {
+        if self.style == Style::Titled {
+            for (name, value) in limits_of(kind, schema) {
+                out.extend(["// ", name, ": "]);
+                match value {
+                    Json::String(text) if name == "format" => out.push_str(text),
+                    value => value.write(out, Spacing::Spaced),
+                }
+                out.push('\n');
+            }
+        }
+    }
+
     fn named(&self, kind: &str, schema: &Json<'a>, depth: usize, out: &mut String) {
+        self.limits(kind, schema, out);
         match kind {
             "integer" => out.push_str("number"),
             "array" => match schema.get("items").filter(|items| !items.is_empty()) {
-                Some(items) if self.style == Style::Titled && self.is_object(items) => {
+                Some(items) if self.style == Style::Titled && (self.is_object(items) || is_choice(items)) => {
                     out.push_str("Array<");
                     self.captioned(items, depth + 1, out);
                     out.push('>');
@@ -184,6 +202,38 @@ impl<'a> Writer<'a> {
     fn resolve(&self, target: &str) -> Option<&Json<'a>> {
         target.strip_prefix("#/")?.split('/').try_fold(self.root, |at, step| at.get(step))
     }
+}
+
+/// The keys that are shown above a type of this kind: a default that says something, the format of a text, the bounds of
+/// a number.
+fn limits_of<'s, 'a>(kind: &str, schema: &'s Json<'a>) -> impl Iterator<Item = (&'static str, &'s Json<'a>)> {
+    let shown: &[&'static str] = match kind {
+        "string" => &["default", "format"],
+        "integer" | "number" => &["default", "minimum", "maximum"],
+        _ => &["default"],
+    };
+    let says = |value: &Json<'_>| {
+        !value.is_empty() && *value != Json::Bool(false) && !matches!(value, Json::Number(n) if n.as_f64() == Some(0.0))
+    };
+    shown
+        .iter()
+        .filter_map(|name| Some((*name, schema.get(name)?)))
+        .filter(move |(name, value)| *name != "default" || says(value))
+}
+
+fn has_limits(schema: &Json<'_>) -> bool {
+    let one = |kind: Option<&str>, schema: &Json<'_>| limits_of(kind.unwrap_or_default(), schema).next().is_some();
+    match schema.get("type") {
+        Some(Json::Array(kinds)) => kinds.iter().any(|kind| one(kind.str(), schema)),
+        Some(kind) => one(kind.str(), schema),
+        None => schema.list("anyOf").iter().any(has_limits),
+    }
+}
+
+/// Whether a type is written with `|` between what it can be.
+fn is_choice(schema: &Json<'_>) -> bool {
+    ["enum", "anyOf", "oneOf"].iter().any(|key| schema.get(key).is_some())
+        || matches!(schema.get("type"), Some(Json::Array(_)))
 }
 
 fn joined<'a>(items: &[Json<'a>], out: &mut String, mut each: impl FnMut(&Json<'a>, &mut String)) {
@@ -303,6 +353,22 @@ mod tests {
             rendered(Style::Titled, schema),
             "// Does it.\ntype f = (_: {\na?: Array<// Item\n{ n?: number }>,\nb?: // A name.\nstring | null, // default: null\n}) \
              => any;\n\n"
+        );
+    }
+
+    #[test]
+    fn what_limits_a_type_stands_above_it() {
+        let schema = r#"{"properties": {
+            "a": {"type": ["string", "null"], "default": "x"},
+            "b": {"type": ["integer", "null"], "format": "uint8", "minimum": 0, "maximum": 255},
+            "c": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}], "default": ""},
+            "d": {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}}}}"#;
+        assert_eq!(
+            rendered(Style::Titled, schema),
+            "// Does it.\ntype f = (_: {\na?: // default: \"x\"\nstring | // default: \"x\"\nnull, // default: x\n\
+             b?: // minimum: 0\n// maximum: 255\nnumber | null,\n\
+             c?: // format: date\nstring | null, // default: \n\
+             d?: Array<\"x\" | \"y\">,\n}) => any;\n\n"
         );
     }
 

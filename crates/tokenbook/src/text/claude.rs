@@ -5,9 +5,14 @@
 //! `xtask/fit`); a word that isn't there is put together from fragments. All arithmetic is in whole 64ths of a token,
 //! so that every platform gives the same estimate.
 
+mod memo;
 mod table;
+pub(crate) mod weights;
 mod word;
 
+use std::cell::RefCell;
+
+use memo::Memo;
 use word::Words;
 
 /// Parts of a token that estimates are made in.
@@ -24,9 +29,15 @@ pub(crate) enum Generation {
 
 /// Estimates the tokens of a text, in 64ths of a token.
 pub(crate) fn units(generation: Generation, text: &str) -> u64 {
-    let mut scan = Scan { generation, words: Words::new(generation), total: 0, pending: false, before: Before::Start };
-    scan.text(text);
-    scan.total
+    thread_local! {
+        static MEMO: RefCell<Memo> = RefCell::new(Memo::new());
+    }
+    MEMO.with_borrow_mut(|memo| {
+        let words = Words::new(generation, memo);
+        let mut scan = Scan { generation, words, total: 0, pending: false, before: Before::Start };
+        scan.text(text);
+        scan.total
+    })
 }
 
 /// What a character is to the splitter.
@@ -56,6 +67,9 @@ const ASCII: [Class; 128] = {
 fn class(c: char) -> Class {
     if let Some(class) = ASCII.get(c as usize) {
         *class
+    } else if matches!(c, '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{245f}' | '\u{2500}'..='\u{2767}') {
+        // Dashes, quotes, arrows and lines are common and slow to look up.
+        Class::Symbol
     } else if c.is_alphabetic() || is_mark(c) {
         Class::Letter
     } else if c.is_numeric() {
@@ -95,36 +109,48 @@ enum Before {
     },
 }
 
-struct Scan {
+struct Scan<'m> {
     generation: Generation,
-    words: Words,
+    words: Words<'m>,
     total: u64,
     /// Whether a single space stands before the run, which most words take into their token.
     pending: bool,
     before: Before,
 }
 
-impl Scan {
+impl Scan<'_> {
     fn text(&mut self, text: &str) {
         let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let kind = class(first);
-            let end = run_end(rest, kind);
-            let (run, after) = rest.split_at(end);
-            match kind {
-                Class::Letter => self.letters(run),
-                Class::Number => self.number(run),
-                Class::Space => self.space(run, after.chars().next().map(class)),
-                Class::Symbol => self.symbols(run, after.chars().next().map(class)),
+        while let Some(&byte) = rest.as_bytes().first() {
+            if byte == b' '
+                && rest.as_bytes().get(1).is_some_and(|&next| next < 0x80 && ASCII[next as usize] != Class::Space)
+            {
+                self.pending = true;
+                rest = &rest[1..];
+                continue;
             }
-            rest = after;
+            let letters = ascii_letters(rest.as_bytes());
+            if letters > 0 && rest.as_bytes().get(letters).is_none_or(u8::is_ascii) {
+                self.letters(rest, letters, true);
+                rest = &rest[letters..];
+                continue;
+            }
+            let kind = first_class(rest).unwrap_or(Class::Symbol);
+            let end = run_end(rest, kind);
+            match kind {
+                Class::Letter => self.letters(rest, end, false),
+                Class::Number => self.number(&rest[..end]),
+                Class::Space => self.space(&rest[..end], first_class(&rest[end..])),
+                Class::Symbol => self.symbols(rest, end),
+            }
+            rest = &rest[end..];
         }
     }
 
-    fn letters(&mut self, run: &str) {
+    fn letters(&mut self, text: &str, end: usize, is_ascii: bool) {
         let spaced = std::mem::take(&mut self.pending);
-        let first = run.chars().next().unwrap_or_default();
         if spaced {
+            let first = text.chars().next().unwrap_or_default();
             let absorbed =
                 matches!(self.before, Before::Symbols { absorbs: true } | Before::Apostrophe { absorbs: true })
                     && self.generation == Generation::New;
@@ -132,17 +158,18 @@ impl Scan {
                 self.total += UNITS;
             }
         }
+        let run = &text[..end];
         let contraction = self.generation == Generation::Old
             && !spaced
             && matches!(self.before, Before::Apostrophe { .. })
             && ["s", "t", "m", "re", "ve", "ll", "d"].iter().any(|ending| run.eq_ignore_ascii_case(ending));
         // The apostrophe was counted already, and the pair is one token.
         if !contraction {
-            if run.is_ascii() {
-                self.total += self.words.word(run);
+            if is_ascii {
+                self.total += self.words.word(text, end);
             } else {
                 for piece in ScriptRuns(run) {
-                    self.total += self.words.word(piece);
+                    self.total += self.words.word(piece, piece.len());
                 }
             }
         }
@@ -160,15 +187,17 @@ impl Scan {
         self.before = Before::Number;
     }
 
-    fn symbols(&mut self, run: &str, next: Option<Class>) {
+    fn symbols(&mut self, text: &str, end: usize) {
+        let run = &text[..end];
         let spaced = std::mem::take(&mut self.pending);
         let after_number = self.before == Before::Number;
         let absorbed = self.generation == Generation::New
             && matches!(self.before, Before::Symbols { absorbs: true } | Before::Apostrophe { absorbs: true });
-        let (cost, absorbs) = self.words.symbols(run, spaced && !after_number && !absorbed);
+        let (cost, absorbs) = self.words.symbols(text, end, spaced && !after_number && !absorbed);
         self.total += cost + if spaced && after_number { UNITS } else { 0 };
         // Measured: ` 'word` costs a token more than its pieces in the old generation.
-        if self.generation == Generation::Old && run == "'" && spaced && next == Some(Class::Letter) {
+        let quotes = run == "'" && spaced && first_class(&text[end..]) == Some(Class::Letter);
+        if self.generation == Generation::Old && quotes {
             self.total += UNITS;
         }
         self.before = if run == "'" && self.before == Before::Letters && !spaced {
@@ -211,6 +240,13 @@ impl Scan {
     }
 }
 
+fn first_class(text: &str) -> Option<Class> {
+    match text.as_bytes().first() {
+        Some(&byte) if byte < 0x80 => Some(ASCII[byte as usize]),
+        _ => text.chars().next().map(class),
+    }
+}
+
 fn run_end(text: &str, kind: Class) -> usize {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -229,6 +265,26 @@ fn run_end(text: &str, kind: Class) -> usize {
         }
     }
     at
+}
+
+/// How many ASCII letters come first, eight at once: where a word ends is hard to foretell, so that branches on it are slow.
+fn ascii_letters(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let mut at = 0;
+    while let Some(eight) = bytes[at..].first_chunk() {
+        let eight = u64::from_le_bytes(*eight);
+        let small = (eight & !HIGH) | (0x20 * ONES);
+        // No sum carries into the next byte, as each byte is below 0x80.
+        let from_a = small + (0x80 - 0x61) * ONES;
+        let beyond_z = small + (0x80 - 0x7b) * ONES;
+        let other = !(from_a & !beyond_z & !eight) & HIGH;
+        if other != 0 {
+            return at + other.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
 }
 
 /// Whether words of the character's script never include the space before them.
@@ -279,6 +335,25 @@ mod tests {
     #[test]
     fn capital_letters_cost_a_token_in_the_new_generation() {
         assert_eq!(tokens(Generation::New, "english word") + 1, tokens(Generation::New, "english Word"));
+    }
+
+    #[test]
+    fn ascii_letters_are_found_eight_at_once() {
+        for byte in 0..=u8::MAX {
+            for at in 0..20 {
+                let mut bytes = [b'k'; 20];
+                bytes[at] = byte;
+                let end = if byte.is_ascii_alphabetic() { 20 } else { at };
+                assert_eq!(ascii_letters(&bytes), end, "{byte} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn common_symbols_are_what_the_tables_say() {
+        for c in ('\u{2000}'..='\u{2800}').filter(|&c| class(c) == Class::Symbol) {
+            assert!(!c.is_alphabetic() && !c.is_numeric() && !c.is_whitespace() && !is_mark(c), "{c:?}");
+        }
     }
 
     #[test]

@@ -18,10 +18,9 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Claude) -> Draft {
     draft.framing(model.base(body.has_system()));
     tools(body, model, tokenizer, &mut draft);
     let last_question = last_question(&body.messages);
-    let keeps_thinking = model.keeps_thinking();
     for (position, message) in body.messages.iter().enumerate() {
         let loops = position > last_question;
-        blocks(message, tokenizer, (loops, keeps_thinking), &mut draft);
+        blocks(message, model, tokenizer, loops, &mut draft);
         draft.framing(turn(&body.messages, position, model.generation));
     }
     if let Some(output) = &body.output_schema {
@@ -63,8 +62,16 @@ fn last_question(messages: &[Message<'_>]) -> usize {
     messages.iter().rposition(asks).unwrap_or(0)
 }
 
-fn blocks(message: &Message<'_>, tokenizer: Tokenizer, (loops, keeps_thinking): (bool, bool), draft: &mut Draft) {
+/// Whether the request has thinking that is shown to the model again, but whose text was left out of the answer.
+pub(in crate::request) fn has_hidden_thinking(body: &Body<'_>, model: Claude) -> bool {
+    let shown_from = if model.keeps_thinking() { 0 } else { last_question(&body.messages) + 1 };
+    let is_hidden = |block: &Block<'_>| matches!(block, Block::Thinking { text: "", .. });
+    body.messages.iter().skip(shown_from).any(|message| message.blocks.iter().any(is_hidden))
+}
+
+fn blocks(message: &Message<'_>, model: Claude, tokenizer: Tokenizer, loops: bool, draft: &mut Draft) {
     let index = message.index;
+    let keeps_thinking = model.keeps_thinking();
     for (position, block) in message.blocks.iter().enumerate() {
         match block {
             Block::Text(text) => {
@@ -73,7 +80,7 @@ fn blocks(message: &Message<'_>, tokenizer: Tokenizer, (loops, keeps_thinking): 
             }
             Block::Call { name, arguments } => {
                 let first = !message.blocks[..position].iter().any(|block| matches!(block, Block::Call { .. }));
-                let around = if first { tokens(20) } else { tokens(34) };
+                let around = tokens(if first { 20 } else { model.further_call() });
                 draft.part(PartKind::ToolCall, Some(name), index, around + call(name, *arguments, tokenizer));
             }
             Block::Result { name, text } => {

@@ -1,52 +1,47 @@
 //! What a word or a run of symbols costs.
 
+use super::memo::{Kind, Memo};
 use super::table::{Hash, Letters, Symbols};
+use super::weights::weights;
 use super::{Generation, UNITS};
 
 /// Characters in the longest piece of a word or a run that is looked up.
 const LONGEST: usize = 8;
 
-/// The fitted line for words in capitals of the new generation: constant, per letter, share of the small word (64ths).
-const CAPITALS: (u64, u64, u64) = (21, 42, 18);
-
-/// What each seam in `camelCase` adds.
-const SEAM_OLD: u64 = 32;
-const SEAM_NEW: u64 = 26;
-
-/// What a word that isn't one token costs in the old generation, in 64ths of its cost in the new one.
-const OLD_OF_NEW: u64 = 45;
-
-/// Words outside the table cost less than the sum of their fragments in these scripts (in 64ths).
-const SCRIPTS: &[(char, char, u64)] = &[
-    ('\u{370}', '\u{3ff}', 56),
-    ('\u{400}', '\u{52f}', 55),
-    ('\u{590}', '\u{5ff}', 58),
-    ('\u{600}', '\u{6ff}', 61),
-    ('\u{900}', '\u{97f}', 60),
-    ('\u{e00}', '\u{e7f}', 53),
-    ('\u{ac00}', '\u{d7a3}', 58),
-];
-
 /// Counts words and runs of symbols for one generation.
-pub(super) struct Words {
+pub(super) struct Words<'m> {
+    generation: Generation,
+    memo: &'m mut Memo,
+}
+
+impl<'m> Words<'m> {
+    pub(super) fn new(generation: Generation, memo: &'m mut Memo) -> Self {
+        Self { generation, memo }
+    }
+
+    /// The cost of the run of letters that a text starts with, all Latin or none.
+    pub(super) fn word(&mut self, text: &str, length: usize) -> u64 {
+        let by = match self.generation {
+            Generation::Old => old,
+            Generation::New => new,
+        };
+        self.memo.cost((self.generation, Kind::Word), (text, length), |word| (by(word), false)).0
+    }
+
+    /// The cost of the run of symbols that a text starts with, and whether its last token takes a following space with it.
+    pub(super) fn symbols(&mut self, text: &str, length: usize, spaced: bool) -> (u64, bool) {
+        let rules = Symbolic { generation: self.generation };
+        self.memo.cost((self.generation, Kind::Symbols { spaced }), (text, length), |run| rules.symbols(run, spaced))
+    }
+}
+
+/// What runs of symbols cost in a generation.
+struct Symbolic {
     generation: Generation,
 }
 
-impl Words {
-    pub(super) fn new(generation: Generation) -> Self {
-        Self { generation }
-    }
-
-    /// The cost of a run of letters, all Latin or none.
-    pub(super) fn word(&self, word: &str) -> u64 {
-        match self.generation {
-            Generation::Old => old(word),
-            Generation::New => new(word),
-        }
-    }
-
-    /// The cost of a run of symbols, and whether its last token takes a following space with it.
-    pub(super) fn symbols(&self, run: &str, spaced: bool) -> (u64, bool) {
+impl Symbolic {
+    fn symbols(&self, run: &str, spaced: bool) -> (u64, bool) {
         let whole = Symbols::of(run);
         match self.generation {
             Generation::New => {
@@ -124,22 +119,29 @@ fn old(word: &str) -> u64 {
     if word.chars().next().is_some_and(|c| c >= '\u{250}') {
         return new_of(word, known);
     }
+    let mut share = weights().old_of_new;
     match Case::of(word) {
         Case::Small => {}
-        Case::First(small) | Case::Capitals(small) => {
+        Case::First(small) => {
             if Letters::of(&small).single() {
                 return 2 * UNITS;
             }
+        }
+        Case::Capitals(small) => {
+            if Letters::of(&small).single() {
+                return 2 * UNITS;
+            }
+            share = weights().old_of_new_capitals;
         }
         Case::Mixed => {
             let mut parts = Humps(word);
             let first = parts.next().unwrap_or_default();
             if first.len() < word.len() {
-                return old(first) + parts.map(|part| old(part) + SEAM_OLD).sum::<u64>();
+                return old(first) + parts.map(|part| old(part) + weights().seam_old).sum::<u64>();
             }
         }
     }
-    (new_of(word, known) * OLD_OF_NEW / 64).max(UNITS)
+    (new_of(word, known) * share / 64).max(UNITS)
 }
 
 fn new(word: &str) -> u64 {
@@ -154,14 +156,14 @@ fn new_of(word: &str, known: Letters) -> u64 {
         Case::Small => fragments(word).max(UNITS),
         Case::First(small) => UNITS + small_word(&small),
         Case::Capitals(small) => {
-            let (constant, letter, share) = CAPITALS;
+            let (constant, letter, share) = weights().capitals;
             constant + letter * word.chars().count() as u64 + small_word(&small) * share / 64
         }
         Case::Mixed => {
             let mut parts = Humps(word);
             let first = parts.next().unwrap_or_default();
             if first.len() < word.len() {
-                new(first) + parts.map(|part| new(part) + SEAM_NEW).sum::<u64>()
+                new(first) + parts.map(|part| new(part) + weights().seam_new).sum::<u64>()
             } else {
                 UNITS + small_word(&word.to_lowercase())
             }
@@ -213,8 +215,7 @@ fn letter(c: char) -> u64 {
 }
 
 fn scale(word: &str) -> u64 {
-    let first = word.chars().next().unwrap_or_default();
-    SCRIPTS.iter().find(|(from, to, _)| (*from..=*to).contains(&first)).map_or(64, |(.., scale)| *scale)
+    weights().script(word.chars().next().unwrap_or_default())
 }
 
 /// How a word is written.

@@ -1,4 +1,5 @@
-// Compiled, never run: a file as the first service has them, with only the import path altered, and the second one's helpers.
+// Compiled, never run: every export of `tokenbook/services/smnb`, as a file of the first service has them with only the import path
+// altered, and of `tokenbook/services/usage-log`.
 import {
   ANTHROPIC_PRICING,
   COMPATIBLE_PRICING,
@@ -8,6 +9,7 @@ import {
   tokenCountingService,
   type ActionType,
   type AgentType,
+  type ConvexClientLike,
   type CountMade,
   type ModelPricing,
   type ServiceOptions,
@@ -16,9 +18,10 @@ import {
   type TokenUsageMetrics,
   type TokenUsageRow,
   type TokenUsageStats,
-} from '../../node/src/services/smnb.js';
-import * as usageLog from '../../node/src/services/usage-log.js';
-import type { AnyUsage, CamelCaseUsage, Contradiction, Headroom, TokenUsage, TokenUsageMetadata, WarningLevel } from '../../node/src/services/usage-log.js';
+  type UsageRecordOptions,
+} from 'tokenbook/services/smnb';
+import * as usageLog from 'tokenbook/services/usage-log';
+import type { AnyUsage, CamelCaseUsage, Contradiction, Headroom, TokenUsage, TokenUsageMetadata, UtilizationDay, WarningLevel, WarningOptions, LimitFigures, MetadataFile } from 'tokenbook/services/usage-log';
 
 export async function asBefore(): Promise<void> {
   const request: TokenCountRequest = { model: 'claude-3-5-haiku-20241022', system: 's', messages: [{ role: 'user', content: 'Hi' }] };
@@ -51,7 +54,8 @@ export async function asBefore(): Promise<void> {
   tokenCountingService.getUsageByTimeRange(new Date(0), new Date()).concat(tokenCountingService.getUsageByType('host'), record, other);
   tokenCountingService.calculateCost(request.model, 1, 2, 3, 4).toFixed(4);
   tokenCountingService.estimateTokens('text').toFixed(0);
-  tokenCountingService.setConvexClient({ mutation: async (_name: string, _row: object) => 'id' });
+  const client: ConvexClientLike = { mutation: async (_name: string, _row: object) => 'id' };
+  tokenCountingService.setConvexClient(client);
   const text: string = tokenCountingService.exportUsageData();
   tokenCountingService.clearHistory();
   Object.entries(ANTHROPIC_PRICING).map(([model, price]) => `${model} ${1e6 / price.inputTokensPerDollar} ${price.outputTokensPerDollar} ${price.description} ${text}`);
@@ -61,7 +65,8 @@ export async function asBefore(): Promise<void> {
 export async function added(): Promise<void> {
   const options: ServiceOptions = { compatible: true, store: { save: async (_row: TokenUsageRow) => {} }, onError: (_error: unknown) => {} };
   const service = new TokenCountingService('https://example.org/api/claude', undefined, options);
-  const record = service.configure({ historyLimit: 10 }).createAgentUsageRecord('translator', 'draft', 'gpt-4o', 1, 2, { messageId: 'm', sessionId: 's' });
+  const about: UsageRecordOptions = { messageId: 'm', sessionId: 's' };
+  const record = service.configure({ historyLimit: 10 }).createAgentUsageRecord('translator', 'draft', 'gpt-4o', 1, 2, about);
   record.requestType satisfies 'translator';
   const exact: string | undefined = record.costUsd;
   const row: TokenUsageRow = toTokenUsageRow(record);
@@ -81,8 +86,12 @@ export async function added(): Promise<void> {
   const alias: CamelCaseUsage = usageLog.camelCaseUsage(usage);
   const either: AnyUsage[] = [usage, alias];
   const total: number = usageLog.phaseTokens({ scanner: either, analysis: undefined }).total_tokens;
-  const told: Headroom = usageLog.headroom([{ tokenUsage: metadata, scriptType: 'scanner', lines: 10 }], { comfortable: 0.6 });
+  const files: MetadataFile[] = [{ tokenUsage: metadata, scriptType: 'scanner', lines: 10, timestamp: '2026-11-20T00:00:00Z' }];
+  const told: Headroom = usageLog.headroom(files, { comfortable: 0.6 });
+  const days: UtilizationDay[] = usageLog.utilizationTrend(files);
+  const figures: LimitFigures[] = [told, ...days];
   usageLog.logUsage(usage, { label: 'Scanner Token Usage', log: console.log, warn: console.warn, threshold: 0.8 });
-  const lines: string[] = [...usageLog.usageWarnings(usage, { subject: 'Scanner script' }), usageLog.formatUsage(usage), usageLog.utilizationPercent(1, 2)];
-  void [level, odd, total, told, lines, usageLog.isTruncated(usage)];
+  const warnings: WarningOptions = { subject: 'Scanner script' };
+  const lines: string[] = [...usageLog.usageWarnings(usage, warnings), usageLog.formatUsage(usage), usageLog.utilizationPercent(1, 2)];
+  void [level, odd, total, figures, lines, usageLog.isTruncated(usage)];
 }

@@ -1,8 +1,8 @@
-// Compiled, never run: an instrumented client has the type that it had.
+// Compiled, never run: every export of `tokenbook/instrument`; an instrumented client has the type that it had.
 import Anthropic from '@anthropic-ai/sdk';
 import { wrapLanguageModel, type LanguageModelMiddleware as TheirMiddleware } from 'ai';
 import OpenAI from 'openai';
-import { Ledger, type Meter, type MeterProgress, type Recorded } from '../../node/index.js';
+import { Ledger, type Meter, type MeterProgress, type Recorded } from 'tokenbook';
 import {
   currentCall,
   flush,
@@ -15,7 +15,7 @@ import {
   type InstrumentOptions,
   type LanguageModelLike,
   type LanguageModelMiddleware,
-} from '../../node/src/instrument/index.js';
+} from 'tokenbook/instrument';
 
 const book = new Ledger(':memory:');
 const options: InstrumentOptions = { book, agent: 'editor', onUsage: (progress: MeterProgress) => void progress.cost_usd, onUsageIntervalMs: 50, onError: (_error: unknown) => {}, enforce: true };
