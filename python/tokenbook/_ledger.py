@@ -429,13 +429,16 @@ class Ledger:
         """Gives the alert rules in use: the built-in ones until others are set."""
         return decode(types.AlertRules, self._call("alert_rules", {})).rules
 
-    def alert_rules_set(self, rules: Iterable[Mapping[str, Any]] | None = None) -> Sequence[types.AlertRule]:
-        """Sets the alert rules, all at once; without any the built-in ones come back.
+    def alert_rules_set(self, rules: Iterable[Mapping[str, Any]] | str | None = None) -> Sequence[types.AlertRule]:
+        """Sets the alert rules, all at once: a list, or the text of a file in JSON or TOML; without any the built-in ones
+        come back.
 
         A rule names its ``kind`` (``tool_use``, ``tool_overhead``, ``agent_share``, ``tool_spike``, ``utilization``,
         ``truncation``, ``unpriced``, ``error_rate``, ``budget``, ``forecast``); what it leaves out is as built in.
         """
-        args = {"rules": None if rules is None else [dict(rule) for rule in rules]}
+        args: dict[str, Any] = {"text": rules}
+        if not isinstance(rules, str):
+            args = {"rules": None if rules is None else [dict(rule) for rule in rules]}
         return decode(types.AlertRules, self._call("alert_rules_set", args)).rules
 
     def alerts_check(self, *, at: Instant | None = None) -> Sequence[types.AlertNotice]:

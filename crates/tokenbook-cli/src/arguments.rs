@@ -465,7 +465,7 @@ pub(crate) enum Alerts {
 
 #[derive(Debug, Args)]
 pub(crate) struct AlertRules {
-    /// A file with a list of rules; those it leaves out are gone.
+    /// A file with rules, in TOML (`[[rules]]`) or JSON (a list); those it leaves out are gone.
     #[arg(long, conflicts_with = "built_in")]
     pub(crate) set: Option<PathBuf>,
     /// Bring the built-in rules back.
