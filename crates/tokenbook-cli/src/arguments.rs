@@ -348,6 +348,9 @@ pub(crate) enum ExportFormat {
     Jsonl,
     /// Comma-separated values, as RFC 4180 has them.
     Csv,
+    /// Columns with exact money for whatever reads tables, newest first; it can't be imported.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 #[derive(Debug, Subcommand)]
