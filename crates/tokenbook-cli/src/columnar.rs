@@ -128,6 +128,7 @@ pub(crate) fn export(book: &Book, path: &Path, mut args: Value) -> Result<u64> {
         let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
         let mut writer = SerializedFileWriter::new(file, schema, properties).map_err(fault)?;
         args["limit"] = json!(ROWS);
+        let zero = json!(0);
         let mut count = 0;
         loop {
             let page: Value = serde_json::from_str(&book.call("list", &args.to_string())?)
@@ -136,7 +137,10 @@ pub(crate) fn export(book: &Book, path: &Path, mut args: Value) -> Result<u64> {
             let mut group = writer.next_row_group().map_err(fault)?;
             for (_, place, kind) in COLUMNS {
                 let mut column = group.next_column().map_err(fault)?.ok_or_else(|| fault("a column is missing"))?;
-                let values = calls.iter().map(|call| call.pointer(place));
+                // A kind of tokens that known usage leaves out is 0; all else that is absent is unknown.
+                let is_kind = *kind == Kind::Count && place.starts_with("/usage/");
+                let absent = |call: &Value| (is_kind && call["usage"].is_object()).then_some(&zero);
+                let values = calls.iter().map(|call| call.pointer(place).or_else(|| absent(call)));
                 write(&mut column, *kind, values)?;
                 column.close().map_err(fault)?;
             }
@@ -264,6 +268,7 @@ mod tests {
             ("cost_status", r#""stated""#),
             ("input_tokens", "1000"),
             ("total_input_tokens", "1000"),
+            ("cache_read_tokens", "0"),
             ("truncated", "false"),
             ("error_class", "null"),
         ] {
