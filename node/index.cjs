@@ -392,7 +392,7 @@ class Ledger {
   }
 
   alertRulesSet(rules) {
-    return this.#call('alert_rules_set', { rules });
+    return this.#call('alert_rules_set', typeof rules === 'string' ? { text: rules } : { rules });
   }
 
   alertsCheck(args = {}) {

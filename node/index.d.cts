@@ -390,8 +390,8 @@ export declare class Ledger {
   live(): Promise<Live>;
   /** Gives the alert rules in use. */
   alertRules(): Promise<AlertRules>;
-  /** Sets the alert rules, all at once; without any the built-in ones come back. */
-  alertRulesSet(rules?: readonly AlertRuleInput[]): Promise<AlertRules>;
+  /** Sets the alert rules, all at once: a list, or the text of a file in JSON or TOML; without any the built-in ones come back. */
+  alertRulesSet(rules?: readonly AlertRuleInput[] | string): Promise<AlertRules>;
   /** Judges the rules now and tells what has started and ended. It also happens by itself, once a minute while the ledger is used. */
   alertsCheck(args?: { at?: Instant }): Promise<AlertNotices>;
   /** Lists alerts, newest first. */

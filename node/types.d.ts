@@ -1626,6 +1626,8 @@ export interface RequestCount {
   model: string;
   /** The parts, in the order of the prompt: tool definitions, then messages. */
   parts: Array<Part>;
+  /** The most output tokens that the request allows, reasoning included; absent where it names no limit. */
+  max_output_tokens?: number;
   /** Why it isn't exact. */
   reason?: string;
 }

@@ -14,6 +14,7 @@ from . import _tokenbook, _wire, types
 from ._decode import decode
 from ._meter import Meter
 from ._operations import Body, Instant, _body
+from ._overview import Overview
 from ._tables import PAGE, Calls, Report
 from ._writer import Writer, end_all
 from .errors import UnavailableError, from_fault
@@ -187,13 +188,13 @@ class Ledger:
         time_zone: str | None = None,
         now: Instant | None = None,
         **filters: Any,
-    ) -> types.Overview:
+    ) -> Overview:
         """Tells everything that a dashboard shows of a range: totals, shares, tools, caching, limits, pace, series.
 
         ``now`` is the instant up to which time has passed, for rates and projections; the clock's without it.
         """
         args = {"from": from_, "to": to, "time_zone": time_zone, "now": now, "filter": filters}
-        return decode(types.Overview, self._call("overview", args))
+        return decode(Overview, self._call("overview", args))
 
     def findings(self, *, from_: Instant | None = None, to: Instant | None = None, **filters: Any) -> types.Findings:
         """Tells what could be saved, the most money first, and which tools are called together at what cost."""
@@ -429,13 +430,16 @@ class Ledger:
         """Gives the alert rules in use: the built-in ones until others are set."""
         return decode(types.AlertRules, self._call("alert_rules", {})).rules
 
-    def alert_rules_set(self, rules: Iterable[Mapping[str, Any]] | None = None) -> Sequence[types.AlertRule]:
-        """Sets the alert rules, all at once; without any the built-in ones come back.
+    def alert_rules_set(self, rules: Iterable[Mapping[str, Any]] | str | None = None) -> Sequence[types.AlertRule]:
+        """Sets the alert rules, all at once: a list, or the text of a file in JSON or TOML; without any the built-in
+        ones come back.
 
         A rule names its ``kind`` (``tool_use``, ``tool_overhead``, ``agent_share``, ``tool_spike``, ``utilization``,
         ``truncation``, ``unpriced``, ``error_rate``, ``budget``, ``forecast``); what it leaves out is as built in.
         """
-        args = {"rules": None if rules is None else [dict(rule) for rule in rules]}
+        args: dict[str, Any] = {"text": rules}
+        if not isinstance(rules, str):
+            args = {"rules": None if rules is None else [dict(rule) for rule in rules]}
         return decode(types.AlertRules, self._call("alert_rules_set", args)).rules
 
     def alerts_check(self, *, at: Instant | None = None) -> Sequence[types.AlertNotice]:

@@ -2531,6 +2531,9 @@ class RequestCount:
     parts: list[Part]
     """The parts, in the order of the prompt: tool definitions, then messages."""
 
+    max_output_tokens: int | None = None
+    """The most output tokens that the request allows, reasoning included; absent where it names no limit."""
+
     reason: str | None = None
     """Why it isn't exact."""
 

@@ -94,6 +94,17 @@ def test_html_is_escaped_and_sums_up(book: tokenbook.Ledger) -> None:
         assert "<table>" in empty.report()._repr_html_() and "<table>" in empty.calls()._repr_html_()
 
 
+def test_an_overview_is_a_dashboard_of_its_own(book: tokenbook.Ledger) -> None:
+    shown = book.overview(now="2026-11-25T00:00:00Z")._repr_html_()
+    assert "&lt;b&gt;host&lt;/b&gt;" in shown and "<b>host" not in shown
+    assert "1,234.123456789013" in shown and "<script" not in shown
+    assert shown.count("<rect ") == len(book.overview(now="2026-11-25T00:00:00Z").series.days) == 30
+    assert "By agent" in shown and "Times and sizes" in shown
+    with tokenbook.Ledger(":memory:") as empty:
+        nothing = empty.overview()._repr_html_()
+        assert "unknown succeeded" in nothing and "nan" not in nothing.lower() and "<rect" not in nothing
+
+
 @pytest.mark.parametrize("group_by", [[], ["agent"], ["day"], ["day", "agent"], ["model", "agent"]])
 def test_a_report_draws_its_own_rows(book: tokenbook.Ledger, group_by: list[str]) -> None:
     pytest.importorskip("matplotlib").use("agg")

@@ -33,11 +33,7 @@ fn list(arguments: &Arguments) -> Outcome {
 
 fn rules(arguments: &Arguments, set: &AlertRules) -> Outcome {
     let answer = match &set.set {
-        Some(file) => {
-            let rules: Value = serde_json::from_str(&place::read(file)?)
-                .map_err(|error| Failure::invalid(format!("{} is not valid JSON: {error}", file.display())))?;
-            ask_ledger(arguments, "alert_rules_set", &json!({ "rules": rules }))?
-        }
+        Some(file) => ask_ledger(arguments, "alert_rules_set", &json!({ "text": place::read(file)? }))?,
         None if set.built_in => ask_ledger(arguments, "alert_rules_set", &json!({}))?,
         None => ask_ledger(arguments, "alert_rules", &json!({}))?,
     };

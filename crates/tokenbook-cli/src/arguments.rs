@@ -348,6 +348,9 @@ pub(crate) enum ExportFormat {
     Jsonl,
     /// Comma-separated values, as RFC 4180 has them.
     Csv,
+    /// Columns with exact money for whatever reads tables, newest first; it can't be imported.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 #[derive(Debug, Subcommand)]
@@ -465,7 +468,7 @@ pub(crate) enum Alerts {
 
 #[derive(Debug, Args)]
 pub(crate) struct AlertRules {
-    /// A file with a list of rules; those it leaves out are gone.
+    /// A file with rules, in TOML (`[[rules]]`) or JSON (a list); those it leaves out are gone.
     #[arg(long, conflicts_with = "built_in")]
     pub(crate) set: Option<PathBuf>,
     /// Bring the built-in rules back.

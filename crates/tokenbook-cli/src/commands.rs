@@ -328,8 +328,19 @@ pub(crate) fn query(arguments: &Arguments, query: &Query) -> Outcome {
 }
 
 pub(crate) fn export(arguments: &Arguments, to: &Export) -> Outcome {
+    #[cfg(feature = "parquet")]
+    if matches!(to.format, Some(ExportFormat::Parquet))
+        || (to.format.is_none() && to.file.extension().is_some_and(|ending| ending == "parquet"))
+    {
+        let book = place::open(arguments)?;
+        let exported = crate::columnar::export(&book, &to.file, with_range(json!({}), &to.range))?;
+        println!("{}", json!({ "path": to.file, "calls": exported }));
+        return Ok(());
+    }
     let format = to.format.map(|format| match format {
         ExportFormat::Csv => "csv",
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => "parquet",
         ExportFormat::Jsonl => "jsonl",
     });
     let args = object([("path", json!(place::path_text(&to.file)?)), ("format", json!(format))]);

@@ -7,6 +7,8 @@
 mod alerts;
 mod arguments;
 mod budget;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod commands;
 mod failure;
 mod import;

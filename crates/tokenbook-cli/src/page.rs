@@ -144,15 +144,16 @@ pub(crate) fn openapi() -> Value {
         "description": "The operation's error.",
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Fault" } } },
     });
-    let operation = |id: &str, about: &str| {
+    let api: Value = serde_json::from_str(API).expect("a test reads it");
+    let operation = |id: &str, about: &str, takes: &Value, gives: &Value| {
         json!({ "post": {
             "operationId": id,
             "summary": about,
-            "requestBody": { "required": true, "content": { "application/json": { "schema": { "type": "object" } } } },
+            "requestBody": { "required": true, "content": { "application/json": { "schema": takes } } },
             "responses": {
                 "200": {
                     "description": "The answer, as the operation gives it in every language.",
-                    "content": { "application/json": { "schema": { "type": "object" } } },
+                    "content": { "application/json": { "schema": gives } },
                 },
                 "default": fault,
             },
@@ -161,9 +162,13 @@ pub(crate) fn openapi() -> Value {
     let mut paths: Map<String, Value> = OPS
         .iter()
         .filter(|op| READING.contains(&op.name))
-        .map(|op| (format!("/api/{}", op.name), operation(op.name, op.about)))
+        .map(|op| {
+            let known = &api["operations"][op.name];
+            (format!("/api/{}", op.name), operation(op.name, op.about, &known["takes"], &known["gives"]))
+        })
         .collect();
-    paths.insert("/api/page".to_owned(), operation("page", "gives everything that the page shows"));
+    let (view, page) = page_schemas();
+    paths.insert("/api/page".to_owned(), operation("page", "gives everything that the page shows", &view, &page));
     paths.insert(
         "/api/events".to_owned(),
         json!({ "get": {
@@ -172,25 +177,62 @@ pub(crate) fn openapi() -> Value {
             "responses": { "200": { "description": "The events.", "content": { "text/event-stream": {} } } },
         }}),
     );
+    let mut schemas = api["schemas"].as_object().cloned().unwrap_or_default();
+    schemas.insert(
+        "Fault".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": { "type": "string" },
+                "message": { "type": "string" },
+                "details": { "type": "object", "additionalProperties": { "type": "string" } },
+            },
+        }),
+    );
     json!({
         "openapi": "3.1.0",
         "info": { "title": "tokenbook", "version": env!("CARGO_PKG_VERSION") },
         "paths": paths,
         "components": {
-            "schemas": { "Fault": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "code": { "type": "string" },
-                    "message": { "type": "string" },
-                    "details": { "type": "object", "additionalProperties": { "type": "string" } },
-                },
-            }},
+            "schemas": schemas,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },
     })
 }
 
+/// What the page is asked with, and what it is answered: each part is the answer of an operation.
+#[cfg(feature = "serve")]
+fn page_schemas() -> (Value, Value) {
+    let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let text = json!({ "type": "string" });
+    let view = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "from": { "type": "string", "format": "date-time" },
+            "to": { "type": "string", "format": "date-time" },
+            "time_zone": text, "agent": text,
+            "unit": { "enum": ["hour", "day", "week", "month"] },
+        },
+    });
+    let page = json!({
+        "type": "object",
+        "properties": {
+            "view": view, "stats": of("Stats"), "overview": of("Overview"), "minutes": { "type": "integer" },
+            "lately": { "type": "object", "description": "the total of the last `minutes`, as a report has it" },
+            "steps": of("Report"), "agents": of("Report"), "models": of("Report"), "tools": of("Report"),
+            "endpoints": of("Report"), "calls": of("Page"), "live": of("Live"), "budgets": of("Budgets"),
+            "findings": of("Findings"), "alerts": of("Alerts"), "forecast": of("Forecast"),
+            "agent_names": { "type": "array", "items": text },
+        },
+    });
+    (view, page)
+}
+
+/// What operations take and give; written by `cargo xtask types`.
+#[cfg(feature = "serve")]
+const API: &str = include_str!("../assets/api.json");
 const HTML: &str = include_str!("../assets/page.html");
 pub(crate) const CODE: &str = include_str!("../assets/app.js");
 pub(crate) const STYLE: &str = include_str!("../assets/app.css");
@@ -213,4 +255,32 @@ pub(crate) fn alone(page: &Value) -> String {
     let html = put(HTML, "STYLE", &format!("<style>{STYLE}</style>"));
     let html = html.replace("<!--DATA-->", &format!("<script type=\"application/json\" id=\"data\">{data}</script>"));
     put(&html, "SCRIPT", &format!("<script>{}</script>", CODE.replace("</script", "<\\/script")))
+}
+
+#[cfg(all(test, feature = "serve"))]
+mod tests {
+    use super::*;
+
+    /// Every reference leads somewhere, and no operation is left without a form.
+    #[test]
+    fn the_document_of_the_api_is_whole() {
+        let document = openapi();
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()) {
+            let place = reference.strip_prefix('#').expect("inside the document");
+            assert!(document.pointer(place).is_some(), "{reference}");
+        }
+        for op in READING.iter().chain(&["page"]) {
+            let post = &document["paths"][format!("/api/{op}")]["post"];
+            for place in ["/requestBody/content", "/responses/200/content"] {
+                let schema = post.pointer(place).map(|content| &content["application/json"]["schema"]);
+                let schema = schema.and_then(Value::as_object).unwrap_or_else(|| panic!("{op}: {place}"));
+                assert!(
+                    schema.contains_key("$ref") || schema.contains_key("properties") || schema["type"] == "object",
+                    "{op}"
+                );
+            }
+        }
+        assert!(document["components"]["schemas"]["Overview"]["properties"]["cache"].is_object());
+    }
 }

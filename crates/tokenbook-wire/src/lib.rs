@@ -36,7 +36,7 @@ pub use meter::Meter;
 use no_book::Book;
 pub use ops::{OPS, Op};
 #[cfg(feature = "schema")]
-pub use schema::schema;
+pub use schema::{api_schema, schema};
 pub use stream::UsageStream;
 pub use tokenbook::{Error, ErrorCode, Result, Timestamp, Usd};
 

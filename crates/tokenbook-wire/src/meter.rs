@@ -36,7 +36,8 @@ pub struct Meter {
     /// The call as far as it was known when it was opened.
     call: Call,
     api: tokenbook::Api,
-    request: Option<String>,
+    /// The request's body, until the call ends: some languages keep the handle for long after that.
+    request: Mutex<Option<String>>,
     /// The request's own tokens, counted when somebody first asks.
     counted: OnceLock<Option<RequestCount>>,
     at: Timestamp,
@@ -146,7 +147,7 @@ impl Meter {
                 })),
                 call,
                 api,
-                request,
+                request: Mutex::new(request),
                 counted: OnceLock::new(),
                 at,
                 watch: Stopwatch::started(age_ms),
@@ -217,7 +218,8 @@ impl Meter {
 
     /// The most that a call may cost: all of its input is of the dearest kind that it can become.
     fn worst(&self, call: &Call, input: Count, output: Count) -> Option<Usd> {
-        let asks_for = |words: &str| self.request.as_deref().is_some_and(|request| request.contains(words));
+        let request = self.request();
+        let asks_for = |words: &str| request.as_deref().is_some_and(|request| request.contains(words));
         let kinds = [
             (TokenKind::Input, true),
             (TokenKind::CacheWrite5m, asks_for("\"cache_control\"") || asks_for("\"cachePoint\"")),
@@ -309,10 +311,15 @@ impl Meter {
         }
     }
 
+    fn request(&self) -> MutexGuard<'_, Option<String>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The request's tokens, where they can be counted.
     fn counted(&self) -> Option<&RequestCount> {
         let count = || {
-            let request = self.request.as_deref()?;
+            let request = self.request();
+            let request = request.as_deref()?;
             tokenbook::count_request(self.api, request.as_bytes(), Some(&self.call.model)).ok()
         };
         self.counted.get_or_init(count).as_ref()
@@ -393,6 +400,7 @@ impl Meter {
             let call = first.call.clone();
             Ok((first.hand_over(&ledger, held)?, inside, call))
         });
+        drop(self.request().take());
         match sent {
             Ok((first, inside, call)) => Ok(Sent { ledger, held, first, inside, call }),
             Err(error) => {
@@ -406,6 +414,7 @@ impl Meter {
     /// nothing.
     pub fn void(&self) {
         let Some(state) = self.lock().take() else { return };
+        drop(self.request().take());
         let give_up = || {
             let ledger = self.book.ledger()?;
             ledger.live_remove(&self.id);
@@ -420,7 +429,6 @@ impl Meter {
     fn calls(&self, state: State, body: Option<Result<Cow<'_, str>>>, refused: bool) -> Result<(Made, Vec<Made>)> {
         let State { mut asked, stream, events, first_output_ms, .. } = state;
         let is_stream = events > 0;
-        asked.request.clone_from(&self.request);
         asked.at_least(self.at, self.watch.ms(), first_output_ms.filter(|_| is_stream), self.id.clone());
         let so_far = is_stream.then(|| stream.so_far());
         let read = match body {
@@ -441,6 +449,11 @@ impl Meter {
         }
         let is_whole = so_far.as_ref().is_none_or(|so_far| so_far.is_final) && !extraction.partial;
         let counted = so_far.and_then(|so_far| so_far.output_counted);
+        if !is_whole {
+            // Before the request is given away.
+            self.counted();
+        }
+        asked.request = self.request().take();
         let (mut first, inside) = asked.answered(&extraction)?;
         if !is_whole && extraction.iterations.is_empty() {
             self.complete(&mut first.call, &extraction, counted)?;

@@ -204,6 +204,28 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<list::Listed>(generator);
 }
 
+/// What the operations that only read take and give, for the document of an API.
+#[cfg(feature = "schema")]
+pub(crate) fn describe(api: &mut crate::schema::Api) {
+    api.add::<tokenbook_ledger::OverviewQuery, tokenbook_ledger::Overview>("overview");
+    api.add::<tokenbook_ledger::ReportQuery, tokenbook_ledger::Report>("report");
+    api.add::<tokenbook_ledger::FindingsQuery, tokenbook_ledger::Findings>("findings");
+    api.add::<tokenbook_ledger::CompareQuery, tokenbook_ledger::Comparison>("compare");
+    api.add::<tokenbook_ledger::WhatIfQuery, tokenbook_ledger::WhatIf>("what_if");
+    api.add::<tokenbook_ledger::ForecastQuery, tokenbook_ledger::Forecast>("forecast");
+    api.add::<tokenbook_ledger::ListQuery, tokenbook_ledger::Page>("list");
+    api.add::<ledger::GetArgs, tokenbook_ledger::Call>("get");
+    api.add::<Nothing, tokenbook_ledger::Stats>("stats");
+    api.add::<Nothing, ledger::Live>("live");
+    api.add::<budget::BudgetsArgs, budget::Budgets>("budgets");
+    api.add::<tokenbook_ledger::AlertsQuery, alert::Alerts>("alerts");
+    api.add::<Nothing, calibration::Calibrations>("calibrations");
+    api.add::<Nothing, tokenbook_ledger::Verification>("verify");
+    api.add::<price::Search, price::PricesFound>("prices_search");
+    api.add::<price::Show, price::PricesShown>("prices_show");
+    api.add::<Nothing, version::Version>("version");
+}
+
 /// Operations for the tests of a promise, not for use.
 const UNLISTED: &[Op] = ops! {
     pure "panic" version::panic, "panics, to prove that no panic reaches a host";
@@ -211,6 +233,7 @@ const UNLISTED: &[Op] = ops! {
 
 /// The arguments of an operation that takes none.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 

@@ -1,4 +1,4 @@
-//! Price files in TOML: read as JSON with the same keys, so that one reader checks both and words their faults alike.
+//! Files in TOML: read as JSON with the same keys, so that one reader checks both and words their faults alike.
 
 use std::borrow::Cow;
 
@@ -10,37 +10,51 @@ pub(crate) fn as_json(text: &str) -> Result<Cow<'_, str>> {
     if text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{') {
         return Ok(Cow::Borrowed(text));
     }
-    let table: toml::Table = text.parse().map_err(|error| fault(text, &error))?;
-    Ok(Cow::Owned(json(toml::Value::Table(table))?.to_string()))
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| fault(text, "price catalog: neither JSON, which starts with a brace, nor TOML", &error))?;
+    Ok(Cow::Owned(json(toml::Value::Table(table), "price catalog")?.to_string()))
 }
 
-fn json(value: toml::Value) -> Result<Value> {
+/// A file of a user's own as a value of JSON: JSON itself, or else TOML.
+#[cfg(feature = "ledger")]
+pub(crate) fn value(text: &str, what: &str) -> Result<Value> {
+    let text = text.trim_start_matches('\u{feff}');
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
+    let table: toml::Table =
+        text.parse().map_err(|error| fault(text, &format!("{what}: neither JSON nor TOML"), &error))?;
+    json(toml::Value::Table(table), what)
+}
+
+fn json(value: toml::Value, what: &str) -> Result<Value> {
     Ok(match value {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(number) => number.into(),
         toml::Value::Float(number) => serde_json::Number::from_f64(number)
-            .ok_or_else(|| Error::invalid(format!("price catalog: {number} is no number of JSON")))?
+            .ok_or_else(|| Error::invalid(format!("{what}: {number} is no number of JSON")))?
             .into(),
         toml::Value::Boolean(value) => value.into(),
         // A day or an instant may stand without quotes.
         toml::Value::Datetime(instant) => instant.to_string().into(),
-        toml::Value::Array(items) => Value::Array(items.into_iter().map(json).collect::<Result<_>>()?),
+        toml::Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| json(item, what)).collect::<Result<_>>()?)
+        }
         toml::Value::Table(table) => {
-            let entries = table.into_iter().map(|(key, value)| Ok((key, json(value)?)));
+            let entries = table.into_iter().map(|(key, value)| Ok((key, json(value, what)?)));
             Value::Object(entries.collect::<Result<Map<_, _>>>()?)
         }
     })
 }
 
 #[cold]
-fn fault(text: &str, error: &toml::de::Error) -> Error {
+fn fault(text: &str, told: &str, error: &toml::de::Error) -> Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let what = error.message().trim().replace('\n', ", ");
-    Error::invalid(format!(
-        "price catalog: neither JSON, which starts with a brace, nor TOML: {what} at line {line} column {column}"
-    ))
+    Error::invalid(format!("{told}: {what} at line {line} column {column}"))
 }
 
 #[cfg(test)]

@@ -133,6 +133,9 @@ pub struct RequestCount {
     pub parts: Vec<Part>,
     /// What belongs to no part: what the provider writes around them.
     pub framing_tokens: Count,
+    /// The most output tokens that the request allows, reasoning included; absent where it names no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<Count>,
 }
 
 /// Counts the input tokens of a request body before it is sent.
@@ -200,7 +203,7 @@ fn parse(body: &[u8]) -> Result<Json<'_>> {
 }
 
 fn read<'a>(api: Api, json: &'a Json<'a>) -> Result<Body<'a>> {
-    Ok(match api {
+    let mut body = match api {
         Api::AnthropicMessages
         | Api::AnthropicCountTokens
         | Api::BedrockInvokeAnthropic
@@ -213,7 +216,10 @@ fn read<'a>(api: Api, json: &'a Json<'a>) -> Result<Body<'a>> {
         Api::BedrockConverse | Api::BedrockCountTokens => bedrock::read(json),
         Api::OpenaiResponses | Api::OpenaiInputTokens => responses::read(json),
         Api::AiSdk => return Err(Error::invalid(format!("api: requests of {api} aren't counted"))),
-    })
+    };
+    // A limit that is no count limits nothing.
+    body.max_output = output::limit_of(api, json).unwrap_or(None);
+    Ok(body)
 }
 
 fn count(body: &Body<'_>, name: &str) -> Result<RequestCount> {
@@ -225,7 +231,17 @@ fn count(body: &Body<'_>, name: &str) -> Result<RequestCount> {
     } else {
         (Exactness::LowerBound, Some(body.unknown.join("; ")), low)
     };
-    Ok(RequestCount { model: name.to_owned(), input_tokens, low, high, exactness, reason, parts, framing_tokens })
+    Ok(RequestCount {
+        model: name.to_owned(),
+        input_tokens,
+        low,
+        high,
+        exactness,
+        reason,
+        parts,
+        framing_tokens,
+        max_output_tokens: body.max_output,
+    })
 }
 
 /// A request counted for the family of its model.

@@ -2,7 +2,7 @@
 
     cargo build --release -p tokenbook --features fit --example request_residuals --target-dir target/fit
     python evaluate.py --ground-truth DIR --counter target/fit/release/examples/request_residuals --folds folds.json \
-        [--o200k o200k_base.tiktoken] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
+        [--o200k o200k_base.json] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
 
 `bash bench/accuracy/run.sh` does all of it. The table of pieces is fitted on measured strings and never on requests. The
 weights of the text are, so the requests of a repository are counted by those that were fitted without it (`--folds`, from
@@ -82,12 +82,15 @@ def other_family(record):
     """The family of a model that is neither of the Claude API nor of OpenAI's hosts, and not of a request that is left out."""
     if record["api"] in ANTHROPIC or record["provider"] in ("openai", "azure-openai") or not record["model"]:
         return None
-    if any(flag.startswith(HIDDEN) for flag in record["flags"]) or MEDIA.search(json.dumps(record["request"])):
+    body = json.dumps(record["request"])
+    if any(flag.startswith(HIDDEN) for flag in record["flags"]) or MEDIA.search(body) or "attachment://" in body:
         return None
     model = record["model"].lower()
     if "claude" in model:
         return "Claude behind other APIs"
-    return next((name for name, words in OTHERS.items() if any(word in model for word in words)), "other hosts, unknown models")
+    if openai_family(model):
+        return None  # Behind other hosts the count is whatever the host makes of it.
+    return next((name for name, words in OTHERS.items() if any(word in model for word in words)), "unknown models")
 
 
 def group(record):
@@ -152,24 +155,16 @@ def baselines(arguments, records):
     found = {"characters / 4": [len(texts(record["request"])) / 4 for record in records]}
     if arguments.o200k or arguments.claude2:
         import tiktoken
-    if arguments.o200k:
-        ranks = {}
-        for line in Path(arguments.o200k).read_bytes().splitlines():
-            token, rank = line.split()
-            ranks[base64.b64decode(token)] = int(rank)
-        pattern = "|".join([
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-            r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
-        encoding = tiktoken.Encoding("o200k", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-        found["tiktoken o200k"] = [len(encoding.encode_ordinary(texts(record["request"]))) for record in records]
-    if arguments.claude2:
-        data = json.loads(Path(arguments.claude2).read_text())
-        ranks, (_, start, *tokens) = {}, data["bpe_ranks"].split(" ")
-        for at, token in enumerate(tokens):
-            ranks[base64.b64decode(token)] = int(start) + at
-        encoding = tiktoken.Encoding("claude2", pat_str=data["pat_str"], mergeable_ranks=ranks, special_tokens={})
-        found["Claude 2 vocabulary"] = [len(encoding.encode_ordinary(texts(record["request"]))) for record in records]
+    for name, path in (("tiktoken o200k", arguments.o200k), ("Claude 2 vocabulary", arguments.claude2)):
+        if path:
+            data = json.loads(Path(path).read_text())
+            ranks = {}
+            for line in data["bpe_ranks"].splitlines():
+                _, start, *tokens = line.split(" ")
+                for at, token in enumerate(tokens):
+                    ranks[base64.b64decode(token)] = int(start) + at
+            encoding = tiktoken.Encoding(name, pat_str=data["pat_str"], mergeable_ranks=ranks, special_tokens={})
+            found[name] = [len(encoding.encode_ordinary(texts(record["request"]))) for record in records]
     if arguments.ai_tokenizer:
         script = """
             const [folder] = process.argv.slice(1);
@@ -194,8 +189,8 @@ def main():
     parser.add_argument("--ground-truth", required=True)
     parser.add_argument("--counter", required=True, help="the built example request_residuals")
     parser.add_argument("--folds", help="the weights fitted without each repository, from text_weights.py")
-    parser.add_argument("--o200k")
-    parser.add_argument("--claude2")
+    parser.add_argument("--o200k", help="encoders/o200k_base.json of the npm package tiktoken")
+    parser.add_argument("--claude2", help="claude.json of the npm package @anthropic-ai/tokenizer")
     parser.add_argument("--ai-tokenizer")
     arguments = parser.parse_args()
     records, others, seen = [], [], set()

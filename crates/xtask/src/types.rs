@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         // The same types for CommonJS, which TypeScript wants under an ending of its own.
         ("node/types.d.cts".to_owned(), typescript),
         ("python/tokenbook/types.py".to_owned(), python::write(&types)),
+        ("crates/tokenbook-cli/assets/api.json".to_owned(), format!("{:#}\n", tokenbook_wire::api_schema())),
     ];
     for path in WRITTEN_BY_HAND {
         let text = fs::read_to_string(root.join(path)).with_context(|| path.to_owned())?;

@@ -1,7 +1,8 @@
 //! Alerts: rules, what they have found, and to whom it is told.
 
 use serde::{Deserialize, Serialize};
-use tokenbook::{Count, Result, Timestamp};
+use serde_json::{Value, json};
+use tokenbook::{Count, Error, Result, Timestamp};
 use tokenbook_ledger::{Alert, AlertNotice, AlertRule, AlertSilence, AlertsQuery};
 
 use super::Nothing;
@@ -25,10 +26,30 @@ pub(super) fn alert_rules(book: &Book, _: Nothing) -> Result<AlertRules> {
 #[serde(deny_unknown_fields)]
 pub(super) struct RulesArgs {
     rules: Option<Vec<AlertRule>>,
+    /// A rules file in JSON or TOML.
+    text: Option<String>,
+}
+
+/// A rules file; in JSON it may be the list alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesFile {
+    rules: Vec<AlertRule>,
 }
 
 pub(super) fn alert_rules_set(book: &Book, args: RulesArgs) -> Result<AlertRules> {
-    Ok(AlertRules { rules: book.ledger()?.alert_rules_set(args.rules)? })
+    let rules = match (args.rules, args.text) {
+        (Some(_), Some(_)) => return Err(Error::invalid("expected either `rules` or `text`")),
+        (None, Some(text)) => {
+            let value = match crate::toml_text::value(&text, "alert rules")? {
+                Value::Array(rules) => json!({ "rules": rules }),
+                value => value,
+            };
+            Some(crate::text::from_value::<RulesFile>(value)?.rules)
+        }
+        (rules, None) => rules,
+    };
+    Ok(AlertRules { rules: book.ledger()?.alert_rules_set(rules)? })
 }
 
 #[derive(Deserialize)]

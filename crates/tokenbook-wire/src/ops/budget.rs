@@ -34,6 +34,7 @@ pub(super) fn budget_remove(book: &Book, args: RemoveArgs) -> Result<Done> {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetsArgs {
     at: Option<Timestamp>,

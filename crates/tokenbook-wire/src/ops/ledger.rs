@@ -13,6 +13,7 @@ use super::Nothing;
 use crate::Book;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct GetArgs {
     id: String,

@@ -110,6 +110,7 @@ pub(crate) fn cost_batch(args: CostBatch) -> Result<BatchCost> {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Search {
     query: String,
@@ -155,6 +156,7 @@ pub(super) fn prices_search(args: Search) -> Result<PricesFound> {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Show {
     model: String,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::json::Json;
 use super::media::Image;
+use crate::quantity::Count;
 
 /// What of a request the model reads.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Body<'a> {
     pub(super) thinking: Thinking,
     /// Whether the caller set how much effort to make.
     pub(super) effort: bool,
+    /// The most output tokens that the request allows.
+    pub(super) max_output: Option<Count>,
     /// Why the request holds more than can be seen offline.
     pub(super) unknown: Vec<&'static str>,
     /// Tools the provider defines: their type.

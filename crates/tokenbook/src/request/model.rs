@@ -234,7 +234,7 @@ impl OpenAi {
             picture: (85, 170),
         };
         Some(match name {
-            _ if name.starts_with("gpt-oss") => return None,
+            _ if name.contains("gpt-oss") => return None,
             _ if name.contains("-search") => {
                 Self { base: 0, around_message: 0, around_schema: (0, 0), addresses_schema: false, ..usual }
             }
@@ -297,6 +297,13 @@ mod tests {
         for name in same {
             assert_eq!(Claude::parse(name), Claude::parse(same[0]), "{name}");
             assert_eq!(Claude::parse(name).map(|model| model.family), Some(Family::Claude45), "{name}");
+        }
+    }
+
+    #[test]
+    fn open_weights_are_no_models_of_the_api() {
+        for name in ["gpt-oss-20b", "openai/gpt-oss-120b", "openai.gpt-oss-20b-1:0"] {
+            assert_eq!(OpenAi::parse(name), None, "{name}");
         }
     }
 
