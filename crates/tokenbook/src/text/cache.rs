@@ -22,6 +22,9 @@ const LONG: usize = 1 << 14;
 /// Sets of four slots of 64 bytes for pieces of up to 62 bytes.
 const LONGER: usize = 1 << 13;
 
+/// Runs of one byte that are too long for all these.
+const RUNS: usize = 1 << 8;
+
 /// The longest piece that is kept.
 pub(super) const LONGEST_KEPT: usize = 62;
 
@@ -73,6 +76,8 @@ pub(super) struct Cache {
     pub(super) long: Slots<4>,
     /// Pieces of up to 62 bytes.
     pub(super) longer: Slots<8>,
+    /// The byte and the length of runs, and their counts.
+    runs: [(u64, u64); RUNS],
 }
 
 thread_local! {
@@ -97,6 +102,7 @@ impl Cache {
             medium: Vec::new(),
             long: Slots::new(LONG),
             longer: Slots::new(LONGER),
+            runs: [(0, 0); RUNS],
         }
     }
 
@@ -176,6 +182,19 @@ impl Cache {
         }
     }
 
+    /// The count of a piece that has no other place: indented texts have the same long runs of spaces everywhere.
+    pub(super) fn count_longest(&mut self, piece: &[u8], count: impl FnOnce(&[u8]) -> u64) -> u64 {
+        if piece[1..] != piece[..piece.len() - 1] {
+            return count(piece);
+        }
+        let run = (piece.len() as u64) << 8 | u64::from(piece[0]);
+        let slot = &mut self.runs[(piece.len() ^ usize::from(piece[0])) & (RUNS - 1)];
+        if slot.0 != run {
+            *slot = (run, count(piece));
+        }
+        slot.1
+    }
+
     fn patient(&mut self) -> bool {
         self.misses = self.misses.saturating_add(1);
         self.misses < PATIENCE
@@ -215,6 +234,7 @@ pub(super) fn long_hash<const W: usize>(key: &Key<W>) -> u64 {
 pub(super) struct Slots<const W: usize> {
     sets: Vec<[Key<W>; 4]>,
     number: usize,
+    next: usize,
 }
 
 /// The place of the count in a long key's last word.
@@ -222,7 +242,7 @@ const LONG_COUNT: u32 = 48;
 
 impl<const W: usize> Slots<W> {
     const fn new(number: usize) -> Self {
-        Self { sets: Vec::new(), number }
+        Self { sets: Vec::new(), number, next: 0 }
     }
 
     /// Asks for the memory where a piece would be.
@@ -239,26 +259,61 @@ impl<const W: usize> Slots<W> {
     /// The count of a piece, if it is known.
     #[inline]
     pub(super) fn get(&self, key: &Key<W>, hash: u64) -> Option<u64> {
-        let set = self.sets.get(place(hash, self.number))?;
-        let found = set
-            .iter()
-            .find(|slot| slot[..W - 1] == key[..W - 1] && (slot[W - 1] ^ key[W - 1]) & !(0xff << LONG_COUNT) == 0)?;
-        Some((found[W - 1] >> LONG_COUNT) & 0xff)
+        let place = place(hash, self.number);
+        let set = self.sets.get(place)?;
+        let is_it =
+            |slot: &&Key<W>| slot[..W - 1] == key[..W - 1] && (slot[W - 1] ^ key[W - 1]) & !(0xff << LONG_COUNT) == 0;
+        let slot = match set.iter().find(is_it) {
+            Some(slot) => slot,
+            // Nothing has gone into the next set before this one was full.
+            None if set[3][W - 1] == 0 => return None,
+            None => self.sets[place ^ 1].iter().find(is_it)?,
+        };
+        Some((slot[W - 1] >> LONG_COUNT) & 0xff)
     }
 
-    /// Remembers the count of a piece.
+    /// Remembers the count of a piece: in its set, in the next one if there is room only there, or in the place of
+    /// another. Which one comes round, since the oldest is what a text that is read again needs next.
     pub(super) fn keep(&mut self, key: &Key<W>, hash: u64, count: u64) {
         if self.sets.is_empty() {
             self.sets = vec![[[0; W]; 4]; self.number];
         }
-        let set = &mut self.sets[place(hash, self.number)];
-        set.rotate_right(1);
-        set[0] = *key;
-        set[0][W - 1] |= count << LONG_COUNT;
+        let place = place(hash, self.number);
+        let free = |place: usize| self.sets[place].iter().position(|slot| slot[W - 1] == 0).map(|slot| (place, slot));
+        self.next = self.next.wrapping_add(1);
+        let (place, slot) = free(place).or_else(|| free(place ^ 1)).unwrap_or((place, self.next % 4));
+        let slot = &mut self.sets[place][slot];
+        *slot = *key;
+        slot[W - 1] |= count << LONG_COUNT;
     }
 }
 
 #[inline]
 fn place(hash: u64, sets: usize) -> usize {
     (hash >> 40) as usize & (sets - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_set_spills_into_the_next_one_and_then_gives_way() {
+        let mut slots = Slots::<8>::new(1 << 4);
+        let keys: Vec<Key<8>> = (0..9).map(|number| key(&[b'a' + number; 40])).collect();
+        // All with the hash of one set.
+        let hash = 6 << 40;
+        for (number, key) in (1..).zip(&keys[..8]) {
+            assert_eq!(slots.get(key, hash), None);
+            slots.keep(key, hash, number);
+        }
+        for (number, key) in (1..).zip(&keys[..8]) {
+            assert_eq!(slots.get(key, hash), Some(number));
+        }
+        slots.keep(&keys[8], hash, 9);
+        assert_eq!(slots.get(&keys[8], hash), Some(9));
+        assert_eq!(keys.iter().filter(|key| slots.get(key, hash).is_some()).count(), 8);
+        // The other set's own keys look there first.
+        assert_eq!(slots.get(&key(b"the neighbour"), 7 << 40), None);
+    }
 }

@@ -143,10 +143,11 @@ impl Job<'_> {
         }
         if length > 15 {
             if length > LONGEST_KEPT {
+                let vocab = self.vocab;
                 return if self.falls_apart(text, end) {
                     self.joints::<S>(text, start, end)
                 } else {
-                    S::count_piece(self.vocab, &text[start..end])
+                    self.cache.count_longest(&text[start..end], |piece| S::count_piece(vocab, piece))
                 };
             }
             self.cache.waiting[self.count] = (start, length);
@@ -175,7 +176,8 @@ impl Job<'_> {
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.cache.waiting[index];
             if length > LONGEST_KEPT {
-                total += S::count_piece(self.vocab, &text[start..start + length]);
+                let vocab = self.vocab;
+                total += self.cache.count_longest(&text[start..start + length], |piece| S::count_piece(vocab, piece));
                 continue;
             }
             if length > LONG_KEPT {

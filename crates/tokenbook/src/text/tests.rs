@@ -249,3 +249,16 @@ fn special_tokens_count_as_one_only_where_allowed() {
     assert_eq!(Encoding::O200kHarmony.special_token("<|reserved_200005|>"), None);
     assert!(Encoding::O200kBase.decode(&[200_000]).is_err());
 }
+
+#[test]
+fn long_runs_of_one_byte_are_counted_alike_each_time() {
+    for encoding in Encoding::ALL {
+        for byte in [" ", "=", "a", "\n"] {
+            for length in (60..200).chain([256, 319, 575, 1_023, 1_024, 4_095]) {
+                let text = byte.repeat(length);
+                let want = encoding.encode(&text).len() as u64;
+                assert_eq!([(); 2].map(|()| encoding.count(&text).get()), [want; 2], "{encoding:?} {byte:?} {length}");
+            }
+        }
+    }
+}
