@@ -1,4 +1,4 @@
-"""Compares counts with tiktoken's on made-up strings: `python3 fuzz.py [--strings N] [--seed S]`, from the wheel that `make pack` builds.
+"""Compares counts with tiktoken's on made-up strings: `python3 fuzz.py [--strings N] [--seed S]`, after `make pack`, whose wheel it takes.
 
 A string is a handful of fragments: words and parts of words in every case, contractions, digits, all white space, line
 ends, punctuation, emoji sequences, combining marks, and code points of every plane, unassigned ones among them. The first
@@ -6,10 +6,10 @@ difference is shown and ends the run.
 """
 
 import argparse
-import pathlib
 import random
 import sys
 
+import peer
 import run
 
 ENCODINGS = ["o200k_base", "cl100k_base", "p50k_base", "r50k_base"]
@@ -42,27 +42,27 @@ def main():
     options.add_argument("--strings", type=int, default=10_000_000)
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args()
+    _, ranks = run.install()
+    wheels = (run.HERE.parents[1] / "dist").glob("*.whl")
+    run.run(run.PYTHON, "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", *wheels).check_returncode()
     sys.path[:0] = [str(path) for path in (run.PEERS / "venv/lib").glob("python*/site-packages")]
-    import tiktoken
     import tiktoken.load
-    import tiktoken_ext.openai_public as public
     import tokenbook
 
-    ranks = max(pathlib.Path.home().glob(".cargo/registry/src/*/tiktoken-rs-*/assets"))
-    public.load_tiktoken_bpe = lambda url, expected_hash=None: tiktoken.load.load_tiktoken_bpe(str(ranks / url.rsplit("/", 1)[-1]), expected_hash)
     draw = random.Random(options.seed)
     done = 0
     for number, name in enumerate(ENCODINGS):
-        oracle = tiktoken.Encoding(**public.ENCODING_CONSTRUCTORS[name]())
-        words = [text for text in (oracle.decode([token]) for token in range(0, oracle.max_token_value - 100, 3)) if "\ufffd" not in text and text]
+        oracle = peer.load("tiktoken", name, ranks)
+        tokens = list(tiktoken.load.load_tiktoken_bpe(str(ranks / f"{name}.tiktoken")))[::3]
+        words = [word for word in (token.decode("utf-8", "ignore") for token in tokens) if word]
         wanted = options.strings * (number + 1) // len(ENCODINGS)
         while done < wanted:
             pool = fragments(draw, words)
             texts = ["".join(draw.choices(pool, k=draw.randrange(1, 9))) for _ in range(min(50_000, wanted - done))]
             ours = tokenbook.count_batch(texts, encoding=name)
-            for text, own in zip(texts, ours):
-                if own != len(oracle.encode_ordinary(text)):
-                    raise SystemExit(f"{name}: {text!r}: {own} tokens, tiktoken says {len(oracle.encode_ordinary(text))}")
+            for text, own, theirs in zip(texts, ours, oracle(texts)):
+                if own != theirs:
+                    raise SystemExit(f"{name}: {text!r}: {own} tokens, tiktoken says {theirs}")
             done += len(texts)
         print(f"{name}: all equal, {done:,} strings so far", flush=True)
 

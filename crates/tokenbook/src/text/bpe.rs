@@ -21,10 +21,10 @@ pub(super) const SMALL: usize = 16;
 pub(super) const MIDDLE: usize = 32;
 
 /// No merge is possible.
-const NEVER: u32 = u32::MAX;
+pub(super) const NEVER: u32 = u32::MAX;
 
 /// Bits for a place in a window beside an id in 32 bits.
-const PLACE_BITS: u32 = 8;
+pub(super) const PLACE_BITS: u32 = 8;
 
 /// A window while it is merged: the lowest pair first, the first of equals.
 struct Merge<const N: usize> {
@@ -34,10 +34,6 @@ struct Merge<const N: usize> {
     pairs: [u32; N],
     next: [u8; N],
     previous: [u8; N],
-    /// Where the token is whose pairs are still to be looked up.
-    joined: usize,
-    /// The pair to merge next.
-    least: u32,
     /// Tokens that are left.
     count: u64,
 }
@@ -47,61 +43,16 @@ impl<const N: usize> Merge<N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn new(vocab: &Vocab, bytes: &[u8]) -> Self {
-        let mut merge = Self {
-            length: 0,
-            ids: [0; N],
-            pairs: [NEVER; N],
-            next: [0; N],
-            previous: [0; N],
-            joined: 0,
-            least: NEVER,
-            count: 0,
-        };
-        let mut at = 0;
-        while at < bytes.len() {
-            let mut push = |id| {
-                let place = merge.length;
-                if place > 0 && merge.ids[place - 1] | id >= 256 {
-                    vocab.prefetch_merge(merge.ids[place - 1], id);
-                }
-                merge.ids[place] = id;
-                merge.next[place] = place as u8 + 1;
-                merge.previous[place] = (place as u8).wrapping_sub(1);
-                merge.length = place + 1;
-            };
-            let (atom, length) = vocab.atom(&bytes[at..]);
-            if atom == NONE {
-                for &byte in &bytes[at..at + length] {
-                    push(vocab.single(byte));
-                }
-            } else {
-                push(atom);
-            }
-            at += length;
-        }
+        let mut merge = Self { length: 0, ids: [0; N], pairs: [NEVER; N], next: [0; N], previous: [0; N], count: 0 };
+        vocab.begin_with(bytes, |id| {
+            let place = merge.length;
+            merge.ids[place] = id;
+            merge.next[place] = place as u8 + 1;
+            merge.previous[place] = (place as u8).wrapping_sub(1);
+            merge.length = place + 1;
+        });
         merge.count = merge.length as u64;
         merge
-    }
-
-    /// Looks up the pairs that it begins with.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn begin(&mut self, vocab: &Vocab) {
-        for place in 1..self.length {
-            let (left, right) = (self.ids[place - 1], self.ids[place]);
-            let id = if left | right < 256 { vocab.merge_bytes(left, right) } else { vocab.merge_guess(left, right) };
-            self.pairs[place - 1] = packed(id, place - 1);
-        }
-        self.choose(vocab);
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn choose(&mut self, vocab: &Vocab) {
-        self.least = self.least();
-        if self.least != NEVER {
-            vocab.prefetch_halves(self.least >> PLACE_BITS);
-        }
     }
 
     /// The pair to merge next, or [`NEVER`].
@@ -113,21 +64,23 @@ impl<const N: usize> Merge<N> {
         self.pairs[..span].iter().copied().fold(NEVER, u32::min)
     }
 
-    /// Merges one pair and asks for the memory of its new neighbours' pairs; `false` if nothing is left to merge.
+    /// Merges until nothing is left to merge, and gives the number of tokens.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn step(&mut self, vocab: &Vocab) -> bool {
+    fn run(&mut self, vocab: &Vocab) -> u64 {
+        for place in 1..self.length {
+            self.pairs[place - 1] = packed(vocab.first_merge(self.ids[place - 1], self.ids[place]), place - 1);
+        }
         loop {
-            let least = self.least;
+            let least = self.least();
             if least == NEVER {
-                return false;
+                return self.count;
             }
             let at = (least & ((1 << PLACE_BITS) - 1)) as usize;
             let id = least >> PLACE_BITS;
             let right = usize::from(self.next[at]);
             if !vocab.arises(id, self.ids[at], self.ids[right]) {
                 self.pairs[at] = packed(vocab.merge(self.ids[at], self.ids[right]), at);
-                self.least = self.least();
                 continue;
             }
             let after = usize::from(self.next[right]);
@@ -138,41 +91,13 @@ impl<const N: usize> Merge<N> {
             self.next[at] = after as u8;
             if after < self.length {
                 self.previous[after] = at as u8;
-                vocab.prefetch_merge(id, self.ids[after]);
+                self.pairs[at] = packed(vocab.merge_guess(id, self.ids[after]), at);
             }
             if at > 0 {
-                vocab.prefetch_merge(self.ids[usize::from(self.previous[at])], id);
+                let before = usize::from(self.previous[at]);
+                self.pairs[before] = packed(vocab.merge_guess(self.ids[before], id), before);
             }
-            self.joined = at;
-            return true;
         }
-    }
-
-    /// Looks up the pairs of the token that the last step made, and asks for the memory that the next one needs.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn settle(&mut self, vocab: &Vocab) {
-        let at = self.joined;
-        let after = usize::from(self.next[at]);
-        if after < self.length {
-            self.pairs[at] = packed(vocab.merge_guess(self.ids[at], self.ids[after]), at);
-        }
-        if at > 0 {
-            let before = usize::from(self.previous[at]);
-            self.pairs[before] = packed(vocab.merge_guess(self.ids[before], self.ids[at]), before);
-        }
-        self.choose(vocab);
-    }
-
-    /// Merges until nothing is left to merge, and gives the number of tokens.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn run(&mut self, vocab: &Vocab) -> u64 {
-        self.begin(vocab);
-        while self.step(vocab) {
-            self.settle(vocab);
-        }
-        self.count
     }
 
     fn tokens(&self) -> Vec<u32> {
@@ -188,11 +113,34 @@ impl<const N: usize> Merge<N> {
 
 /// An id to merge into with its place, or [`NEVER`].
 #[inline]
-fn packed(id: u32, place: usize) -> u32 {
+pub(super) fn packed(id: u32, place: usize) -> u32 {
     if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
 }
 
 impl Vocab {
+    /// Tells the tokens that merging begins with: bytes, or characters that are sure to become tokens.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn begin_with(&self, bytes: &[u8], mut push: impl FnMut(u32)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let (atom, length) = self.atom(&bytes[at..]);
+            if atom == NONE {
+                bytes[at..at + length].iter().for_each(|&byte| push(self.single(byte)));
+            } else {
+                push(atom);
+            }
+            at += length;
+        }
+    }
+
+    /// What two tokens that merging begins with may merge into, as [`Vocab::merge_guess`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn first_merge(&self, left: u32, right: u32) -> u32 {
+        if left | right < 256 { self.merge_bytes(left, right) } else { self.merge_guess(left, right) }
+    }
+
     /// Appends the tokens of a piece.
     pub(super) fn encode_piece(&self, piece: &[u8], out: &mut Vec<u32>) {
         if let [byte] = piece {

@@ -143,11 +143,10 @@ impl Job<'_> {
         }
         if length > 15 {
             if length > LONGEST_KEPT {
-                let vocab = self.vocab;
                 return if self.falls_apart(text, end) {
                     self.joints::<S>(text, start, end)
                 } else {
-                    self.cache.count_longest(&text[start..end], |piece| S::count_piece(vocab, piece))
+                    self.longest::<S>(&text[start..end])
                 };
             }
             self.cache.waiting[self.count] = (start, length);
@@ -167,6 +166,12 @@ impl Job<'_> {
         0
     }
 
+    /// The number of tokens of a piece that is too long for the cache.
+    fn longest<S: Scan>(&mut self, piece: &[u8]) -> u64 {
+        let vocab = self.vocab;
+        self.cache.count_longest(piece, |piece| S::count_piece(vocab, piece))
+    }
+
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
@@ -176,8 +181,7 @@ impl Job<'_> {
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.cache.waiting[index];
             if length > LONGEST_KEPT {
-                let vocab = self.vocab;
-                total += self.cache.count_longest(&text[start..start + length], |piece| S::count_piece(vocab, piece));
+                total += self.longest::<S>(&text[start..start + length]);
                 continue;
             }
             if length > LONG_KEPT {

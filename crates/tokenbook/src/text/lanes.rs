@@ -6,17 +6,11 @@
 //! counted again by [`Vocab::count_piece`], which trusts no mark.
 #![expect(clippy::cast_possible_truncation, reason = "places are below 64")]
 
-use super::bpe::{MIDDLE, SMALL};
-use super::vocab::{BORDER, NONE, Vocab};
+use super::bpe::{MIDDLE, NEVER, PLACE_BITS, SMALL, packed};
+use super::vocab::{BORDER, Vocab};
 
 /// Pieces that are merged in turns.
 const LANES: usize = 8;
-
-/// Bits for a place beside an id in 32 bits.
-const PLACE_BITS: u32 = 6;
-
-/// No merge is possible.
-const NEVER: u32 = u32::MAX;
 
 /// A piece while it is merged. Its first token is at place 1, and `N` is a power of two with room for its bytes between
 /// the borders at both ends.
@@ -70,20 +64,14 @@ impl<'a, const N: usize> Lane<'a, N> {
                 self.ids[last & (N - 1)] = vocab.single(byte);
             }
         } else {
-            let mut at = 0;
-            while at < piece.len() {
-                let (atom, length) = vocab.atom(&piece[at..]);
-                let bytes = if atom == NONE { &piece[at..at + length] } else { &piece[..1] };
-                for &byte in bytes {
-                    let id = if atom == NONE { vocab.single(byte) } else { atom };
-                    if last > 0 && self.ids[last & (N - 1)] | id >= 256 {
-                        vocab.prefetch_merge(self.ids[last & (N - 1)], id);
-                    }
-                    last += 1;
-                    self.ids[last & (N - 1)] = id;
+            vocab.begin_with(piece, |id| {
+                let before = self.ids[last & (N - 1)];
+                if last > 0 && before | id >= 256 {
+                    vocab.prefetch_bucket(vocab.merge_place(before, id).0);
                 }
-                at += length;
-            }
+                last += 1;
+                self.ids[last & (N - 1)] = id;
+            });
         }
         self.ids[(last + 1) & (N - 1)] = BORDER;
         self.count = last as u64;
@@ -96,8 +84,7 @@ impl<'a, const N: usize> Lane<'a, N> {
     fn begin(&mut self, vocab: &Vocab) {
         for place in 1..self.count as usize {
             let (left, right) = (self.ids[place & (N - 1)], self.ids[(place + 1) & (N - 1)]);
-            let id = if left | right < 256 { vocab.merge_bytes(left, right) } else { vocab.merge_guess(left, right) };
-            self.pairs[place & (N - 1)] = packed(id, place);
+            self.pairs[place & (N - 1)] = packed(vocab.first_merge(left, right), place);
         }
     }
 
@@ -145,12 +132,6 @@ impl<'a, const N: usize> Lane<'a, N> {
     fn total(&self, vocab: &Vocab) -> u64 {
         if self.sure { self.count } else { vocab.count_piece(self.piece) }
     }
-}
-
-/// An id to merge into with its place, or [`NEVER`].
-#[inline]
-fn packed(id: u32, place: usize) -> u32 {
-    if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
 }
 
 impl Vocab {

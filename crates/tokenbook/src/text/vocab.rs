@@ -135,13 +135,6 @@ impl Vocab {
         merge_place(pair_key(left, right), self.tables.merge_seed, bits)
     }
 
-    /// Asks for the memory where a merge would be.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn prefetch_merge(&self, left: u32, right: u32) {
-        self.prefetch_bucket(self.merge_place(left, right).0);
-    }
-
     /// Asks for the memory of a bucket of merges.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
