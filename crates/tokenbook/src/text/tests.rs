@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use super::class::{self, Closed};
+use super::raw::Instructions;
 use super::scan::{self, Portable, Scan, Window};
 use super::split::Pattern;
 use super::vocab::{self, Vocab};
@@ -101,8 +102,12 @@ proptest! {
     #[test]
     fn counting_with_any_instructions_gives_the_same(text in texts()) {
         for (pattern, vocab) in PATTERNS {
-            let portable = fast::count_portably(text.as_bytes(), pattern, vocab);
-            prop_assert_eq!(portable, fast::count(text.as_bytes(), pattern, vocab));
+            let pieces = pieces(pattern, &text).into_iter();
+            let expected = pieces.map(|piece| joined(vocab, piece).len() as u64).sum::<u64>();
+            for instructions in Instructions::all() {
+                prop_assert_eq!(expected, fast::count_with(instructions, text.as_bytes(), pattern, vocab));
+            }
+            prop_assert_eq!(expected, fast::count(text.as_bytes(), pattern, vocab));
         }
     }
 
