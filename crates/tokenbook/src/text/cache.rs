@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
 use super::raw::{self, Instructions, Zeroed};
 use super::scan::WINDOW;
-use super::vocab::Vocab;
+use super::spare;
+use super::vocab::{VOCABS, Vocab};
 
 /// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's second cache.
 const RECENT: u32 = 15;
@@ -94,8 +95,21 @@ pub(super) struct Known {
     pub(super) longer: Slots<8, LONGER>,
 }
 
+/// A thread's caches, which outlive it.
+struct Caches(RefCell<[Option<Box<Cache>>; VOCABS]>);
+
 thread_local! {
-    static CACHES: RefCell<[Option<Box<Cache>>; 4]> = const { RefCell::new([None, None, None, None]) };
+    static CACHES: Caches = const { Caches(RefCell::new([const { None }; VOCABS])) };
+}
+
+impl Drop for Caches {
+    fn drop(&mut self) {
+        for (vocab, cache) in self.0.get_mut().iter_mut().enumerate() {
+            if let Some(cache) = cache.take() {
+                spare::give(vocab, cache);
+            }
+        }
+    }
 }
 
 impl Cache {
@@ -164,13 +178,14 @@ impl Cache {
         let place = vocab.number;
         // Taken out while in use, so that nothing can find it borrowed.
         let mut cache = CACHES
-            .try_with(|caches| caches.borrow_mut()[place].take())
+            .try_with(|caches| caches.0.borrow_mut()[place].take())
             .ok()
             .flatten()
+            .or_else(|| spare::take(place))
             .unwrap_or_else(|| Box::new(Self::new()));
         let result = work(&mut cache);
         // A thread that is ending has no place to keep it.
-        let _ = CACHES.try_with(|caches| caches.borrow_mut()[place] = Some(cache));
+        let _ = CACHES.try_with(|caches| caches.0.borrow_mut()[place] = Some(cache));
         result
     }
 
