@@ -2,10 +2,12 @@
 
 use std::fs::TryLockError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use tokenbook::{Error, ErrorCode, Result};
 
@@ -24,11 +26,18 @@ use crate::store::row::{self, CALL_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepare
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
-/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one; each fold writes its pages once instead of once a commit.
-pub(crate) const FOLD_EVERY: i64 = 4_096;
+/// Calls that wait to be folded into rollups and the index of ids, as long as few come. Questions read them one by one; each
+/// fold reads and writes a sum once instead of once a commit.
+const FOLD_AFTER: i64 = 4_096;
+/// Calls that wait at most, while so many come that folds would follow each other faster than [`FOLD_PAUSE`].
+const FOLD_AT_MOST: i64 = 16_384;
+/// How long after a fold the next one waits for more calls.
+const FOLD_PAUSE: Duration = Duration::from_millis(500);
+/// How long nothing has to come before calls that wait are folded.
+const FOLD_WHEN_IDLE: Duration = Duration::from_millis(100);
 /// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
 /// touches a page of its own; the small one has few pages, and hands over in order.
-const INDEX_EVERY: i64 = 32_768;
+const INDEX_EVERY: i64 = 65_536;
 /// Pages of the log beyond which it is brought into the database (16 MB).
 const CHECKPOINT_PAGES: i32 = 4_000;
 /// Pages of the log beyond which readers no longer hold that up.
@@ -89,6 +98,7 @@ struct Tail {
     /// Further calls under a key that is taken.
     more: Vec<(i64, i64)>,
     deltas: Deltas,
+    tool_hours: ToolHours,
 }
 
 impl Tail {
@@ -101,6 +111,7 @@ impl Tail {
         self.keys.clear();
         self.more.clear();
         self.deltas.clear();
+        self.tool_hours.clear();
     }
 
     fn insert(&mut self, key: i64, seq: i64) {
@@ -124,7 +135,8 @@ pub(crate) struct Writer {
     tail: Tail,
     log_pages: Arc<AtomicI32>,
     counters: Counters,
-    tool_hours: ToolHours,
+    /// When a fold was last seen, by whichever process.
+    folded_at: Option<Instant>,
     /// Whether a transaction that nobody outside relies on may skip waiting for the disk.
     pub(crate) may_skip_sync: bool,
 }
@@ -155,6 +167,7 @@ impl Writer {
         }))
         .map_err(sqlite)?;
         db.execute_batch("PRAGMA cache_size=-65536").map_err(sqlite)?;
+        rusqlite::vtab::array::load_module(&db).map_err(sqlite)?;
         Ok(Self {
             db,
             calendar,
@@ -167,7 +180,7 @@ impl Writer {
             tail: Tail::default(),
             log_pages,
             counters: Counters::default(),
-            tool_hours: ToolHours::default(),
+            folded_at: None,
             may_skip_sync: false,
         })
     }
@@ -176,8 +189,13 @@ impl Writer {
     #[expect(clippy::disallowed_methods, reason = "how long a commit takes says how long to gather calls")]
     pub(crate) fn work(mut self, queue: &Queue) {
         loop {
-            match queue.next() {
+            match queue.next(self.has_to_fold().then_some(FOLD_WHEN_IDLE)) {
                 Work::Close => break,
+                Work::Idle => {
+                    if catch_unwind(AssertUnwindSafe(|| self.fold_now())).is_err() {
+                        self.recover();
+                    }
+                }
                 Work::Job(job) => {
                     // The job's own channel closes when it panics, which its caller notices.
                     if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
@@ -219,6 +237,29 @@ impl Writer {
         drop(held);
     }
 
+    /// Whether calls wait that are worth a fold of their own.
+    fn has_to_fold(&self) -> bool {
+        self.tail.known.is_some_and(|(folded, seq)| seq - folded >= FOLD_AFTER)
+    }
+
+    fn is_fold_due(&self, head: &HeadRow) -> bool {
+        let waiting = head.seq - head.folded;
+        waiting >= FOLD_AT_MOST
+            || waiting >= FOLD_AFTER && self.folded_at.is_none_or(|folded| folded.elapsed() >= FOLD_PAUSE)
+    }
+
+    /// Folds while there is nothing else to do.
+    fn fold_now(&mut self) {
+        match self.transact(Self::fold) {
+            Ok(((), held)) => {
+                self.checkpoint_if_due();
+                drop(held);
+            }
+            // No loss: the next commit folds. Until then this thread has nothing to try again.
+            Err(_) => self.tail.forget(),
+        }
+    }
+
     fn recover(&mut self) {
         if !self.db.is_autocommit() {
             let _ = self.db.execute_batch("ROLLBACK");
@@ -233,7 +274,6 @@ impl Writer {
         self.interner.forget();
         self.tail.forget();
         self.counters.forget();
-        self.tool_hours.forget();
     }
 
     /// The budgets' counters, and what they work with.
@@ -254,8 +294,7 @@ impl Writer {
             writer.insert_all(head, calls, &mut results)?;
             let (counters, mut context) = writer.counting(head);
             counters.write(&mut context)?;
-            writer.tool_hours.write(&writer.db)?;
-            if head.seq - head.folded >= FOLD_EVERY {
+            if writer.is_fold_due(head) {
                 writer.fold(head)?;
             }
             Ok(results)
@@ -328,6 +367,9 @@ impl Writer {
                 .map_err(sqlite)?;
         }
         if self.tail.known != Some((now.folded, now.seq)) {
+            if self.tail.known.is_some_and(|(folded, _)| folded != now.folded) {
+                self.note_fold();
+            }
             self.read_tail(&now)?;
         }
         let before = now;
@@ -337,6 +379,11 @@ impl Writer {
         }
         self.tail.known = Some((now.folded, now.seq));
         Ok((result, outside, now))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "how often to fold; no record depends on it")]
+    fn note_fold(&mut self) {
+        self.folded_at = Some(Instant::now());
     }
 
     /// Reads what other processes have written since, or all that isn't folded if one of them folded.
@@ -355,6 +402,7 @@ impl Writer {
         while let Some(row) = rows.next().map_err(sqlite)? {
             row::facts(&self.db, &mut self.names, row, &mut facts)?;
             self.tail.deltas.add(&mut self.calendar, &facts);
+            self.tail.tool_hours.add(facts.at, &facts.tools);
             let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
             let provider = self.names.combo(&self.db, facts.combo)?.provider;
             self.tail.insert(key(provider, id), row.get(FACT_WIDTH).map_err(sqlite)?);
@@ -368,22 +416,19 @@ impl Writer {
         calls: impl Iterator<Item = &'a Prepared>,
         results: &mut Vec<Result<Recorded>>,
     ) -> Result<()> {
-        let Self { db, interner, scratch, tail, calendar, names, counters, tool_hours, .. } = self;
+        let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
-        let mut inserter = Inserter::new(db, scratch)?;
-        let mut search = Search {
-            keys: db.prepare_cached(KEYS).map_err(sqlite)?,
-            call: db
-                .prepare_cached(
-                    "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
-                )
-                .map_err(sqlite)?,
-        };
-        let mut facts = Facts::default();
-        for prepared in calls {
-            let id = prepared.id();
+        let calls: Vec<&Prepared> = calls.collect();
+        let mut places = Vec::with_capacity(calls.len());
+        for prepared in &calls {
             let provider = interner.optional(db, prepared.call.provider.as_deref())?;
-            let key = key(provider, id);
+            places.push((provider, key(provider, prepared.id())));
+        }
+        let mut search = Search::new(db, &places)?;
+        let mut inserter = Inserter::new(db, scratch)?;
+        let mut facts = Facts::default();
+        for (prepared, (provider, key)) in calls.into_iter().zip(places) {
+            let id = prepared.id();
             if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
                 results.push(if same {
                     counters.release_with(prepared.hold);
@@ -404,8 +449,8 @@ impl Writer {
             samples::add(db, prepared)?;
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
+            tail.tool_hours.add(facts.at, &facts.tools);
             counters.add(&prepared.call)?;
-            tool_hours.add(facts.at, &facts.tools);
             counters.release_with(prepared.hold);
             results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
         }
@@ -415,11 +460,13 @@ impl Writer {
     /// Brings the tail into the rollups and the index of ids.
     pub(crate) fn fold(&mut self, head: &mut HeadRow) -> Result<()> {
         self.tail.deltas.write(&self.db)?;
+        self.tail.tool_hours.write(&self.db)?;
         let mut keys: Vec<_> = self.tail.keys.drain().chain(self.tail.more.drain(..)).collect();
         keys.sort_unstable();
         let mut insert = self.db.prepare_cached("INSERT INTO new_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
-        for pair in keys {
-            insert.execute(pair).map_err(sqlite)?;
+        for (key, seq) in keys {
+            let bound = insert.raw_bind_parameter(1, key).and_then(|()| insert.raw_bind_parameter(2, seq));
+            bound.and_then(|()| insert.raw_execute()).map_err(sqlite)?;
         }
         drop(insert);
         if head.seq - head.indexed >= INDEX_EVERY {
@@ -430,6 +477,7 @@ impl Writer {
         }
         head.folded = head.seq;
         self.tail.clear();
+        self.note_fold();
         Ok(())
     }
 
@@ -467,31 +515,39 @@ impl Writer {
     }
 }
 
-/// The calls under a key, in either index.
-const KEYS: &str = "SELECT seq FROM new_key WHERE key = ?1 UNION ALL SELECT seq FROM call_key WHERE key = ?1";
+/// The calls under any of some keys, in either index.
+const KEYS: &str = "SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN new_key k ON k.key = wanted.value \
+                    UNION ALL SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN call_key k ON k.key = wanted.value";
 
 /// Finds calls by id.
 struct Search<'db> {
-    keys: CachedStatement<'db>,
     call: CachedStatement<'db>,
+    /// The folded calls under the keys of a batch: hardly any.
+    folded: FastMap<i64, Vec<i64>>,
 }
 
-impl Search<'_> {
+impl<'db> Search<'db> {
+    /// Looks the keys of a whole batch up at once, which costs a third of asking for one after the other.
+    fn new(db: &'db Connection, places: &[(i64, i64)]) -> Result<Self> {
+        let wanted: Vec<Value> = places.iter().map(|(_, key)| Value::Integer(*key)).collect();
+        let mut statement = db.prepare_cached(KEYS).map_err(sqlite)?;
+        let mut rows = statement.query([Rc::new(wanted)]).map_err(sqlite)?;
+        let mut folded: FastMap<i64, Vec<i64>> = FastMap::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            folded.entry(row.get(0).map_err(sqlite)?).or_default().push(row.get(1).map_err(sqlite)?);
+        }
+        let call = db.prepare_cached(
+            "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
+        );
+        Ok(Self { call: call.map_err(sqlite)?, folded })
+    }
+
     /// The number of the call with this id, and whether it has the same content.
     fn find(&mut self, tail: &Tail, key: i64, provider: i64, prepared: &Prepared) -> Result<Option<(i64, bool)>> {
-        if let Some(seq) = tail.keys.get(&key) {
-            if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
-                return Ok(Some(found));
-            }
-            for (_, seq) in tail.more.iter().filter(|(other, _)| *other == key) {
-                if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        let mut rows = self.keys.query([key]).map_err(sqlite)?;
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            let seq = row.get(0).map_err(sqlite)?;
+        let first = tail.keys.get(&key).copied();
+        let more = tail.more.iter().filter(|(other, _)| *other == key).map(|(_, seq)| *seq);
+        let folded = self.folded.get(&key).into_iter().flatten().copied();
+        for seq in first.into_iter().chain(more).chain(folded) {
             if let Some(found) = Self::compare(&mut self.call, seq, provider, prepared)? {
                 return Ok(Some(found));
             }
@@ -553,7 +609,7 @@ mod tests {
             call.id = Some(number.to_string());
             call
         };
-        let count = INDEX_EVERY + 3 * FOLD_EVERY / 2;
+        let count = INDEX_EVERY + FOLD_AT_MOST + FOLD_AFTER;
         for result in ledger.record_batch((0..count).map(call).collect()).expect("open") {
             assert_eq!(result.expect("recorded").status, Status::Recorded);
         }
