@@ -187,7 +187,7 @@ impl Job<'_> {
             if length > LONG_KEPT {
                 let key = cache::key(&text[start..start + length]);
                 let hash = cache::long_hash(&key);
-                self.cache.longer.prefetch(hash);
+                self.cache.known.longer.prefetch(hash);
                 self.cache.longer_keys[longers] = (key, hash, start);
                 longers += 1;
                 continue;
@@ -195,7 +195,7 @@ impl Job<'_> {
             if length > 15 {
                 let key = cache::key(&text[start..start + length]);
                 let hash = cache::long_hash(&key);
-                self.cache.long.prefetch(hash);
+                self.cache.known.long.prefetch(hash);
                 self.cache.long_keys[longs] = (key, hash, start);
                 longs += 1;
                 continue;
@@ -218,7 +218,7 @@ impl Job<'_> {
         }
         for index in 0..longs {
             let (key, hash, start) = self.cache.long_keys[index];
-            if let Some(count) = self.cache.long.get(&key, hash) {
+            if let Some(count) = self.cache.known.long.get(&key, hash) {
                 total += count;
             } else {
                 self.cache.long_keys[new_longs] = (key, hash, start);
@@ -228,7 +228,7 @@ impl Job<'_> {
         }
         for index in 0..longers {
             let (key, hash, start) = self.cache.longer_keys[index];
-            if let Some(count) = self.cache.longer.get(&key, hash) {
+            if let Some(count) = self.cache.known.longer.get(&key, hash) {
                 total += count;
             } else {
                 self.cache.longer_keys[new_longers] = (key, hash, start);
@@ -247,13 +247,13 @@ impl Job<'_> {
         for owner in 0..new_longs {
             let (key, hash, _) = self.cache.long_keys[owner];
             let count = std::mem::take(&mut self.cache.sums[owner]);
-            self.cache.long.keep(&key, hash, count);
+            self.cache.known.long.keep(&key, hash, count);
             total += count;
         }
         for owner in 0..new_longers {
             let (key, hash, _) = self.cache.longer_keys[owner];
             let count = std::mem::take(&mut self.cache.sums[ROOM + owner]);
-            self.cache.longer.keep(&key, hash, count);
+            self.cache.known.longer.keep(&key, hash, count);
             total += count;
         }
         total

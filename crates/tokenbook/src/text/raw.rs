@@ -4,6 +4,10 @@
     reason = "tables are viewed in place, and vector instructions need a promise about the processor"
 )]
 
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+use super::cache::Known;
 use super::fast::Job;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
@@ -47,6 +51,67 @@ pub(super) fn prefetch<T>(table: &[T], number: usize) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (table, number);
 }
+
+/// A large value of zeros that takes memory only where it is used: in large pages, where there are any, so that a core
+/// finds them without a look-up and the system hands them out in few steps.
+pub(super) struct Zeroed<T> {
+    start: NonNull<T>,
+    #[cfg(target_os = "linux")]
+    _map: memmap2::MmapMut,
+}
+
+impl Zeroed<Known> {
+    /// The value, of a type whose zeros are valid.
+    #[cfg(target_os = "linux")]
+    pub(super) fn new() -> Self {
+        const PAGE: usize = 1 << 21;
+        let mut map = memmap2::MmapMut::map_anon(size_of::<Known>() + PAGE).expect("the system has memory");
+        // Small pages do as well.
+        let _ = map.advise(memmap2::Advice::HugePage);
+        let start = map.as_ptr().align_offset(PAGE);
+        let start = NonNull::from(&mut map[start]).cast();
+        Self { start, _map: map }
+    }
+
+    /// The value, of a type whose zeros are valid.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn new() -> Self {
+        use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+        let layout = Layout::new::<Known>();
+        // SAFETY: the type has a size.
+        let start = unsafe { alloc_zeroed(layout) };
+        Self { start: NonNull::new(start.cast()).unwrap_or_else(|| handle_alloc_error(layout)) }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl<T> Drop for Zeroed<T> {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated so, and has nothing of its own to drop.
+        unsafe { std::alloc::dealloc(self.start.as_ptr().cast(), std::alloc::Layout::new::<T>()) };
+    }
+}
+
+impl<T> Deref for Zeroed<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: `new` made it valid, large enough and aligned, and it is this value's own.
+        unsafe { self.start.as_ref() }
+    }
+}
+
+impl<T> DerefMut for Zeroed<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { self.start.as_mut() }
+    }
+}
+
+// SAFETY: it owns its memory as a box does.
+unsafe impl<T: Send> Send for Zeroed<T> {}
 
 /// Counts with the best instructions of this processor.
 pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {

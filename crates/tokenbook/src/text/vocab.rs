@@ -46,6 +46,9 @@ pub(super) struct Tables {
     pub(super) atoms: &'static [u32; 1 << 16],
 }
 
+/// How many vocabularies there are.
+pub(super) const VOCABS: usize = 4;
+
 /// One vocabulary: tables and how much of them belongs to it.
 pub(super) struct Vocab {
     pub(super) tables: &'static Tables,
