@@ -189,7 +189,7 @@ fn a_flood_of_one_tool_is_told_while_its_hour_runs_and_ends() {
         let ledger = ledger();
         let fold = || {
             if folds {
-                ledger.checkpoint().expect("folded")
+                ledger.checkpoint().expect("folded");
             }
         };
         only(&ledger, r#"{"kind": "tool_spike"}"#);
