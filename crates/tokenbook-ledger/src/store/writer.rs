@@ -22,7 +22,7 @@ use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
 use crate::store::names::{Interner, Names};
 use crate::store::queue::{MAX_BATCH, Queue, Work};
-use crate::store::row::{self, CALL_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepared, Scratch};
+use crate::store::row::{self, CALL_COLUMNS, FACT_COLUMNS, Facts, Inserter, Prepared, Scratch};
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
@@ -35,9 +35,9 @@ const FOLD_AT_MOST: i64 = 16_384;
 const FOLD_PAUSE: Duration = Duration::from_millis(500);
 /// How long nothing has to come before calls that wait are folded.
 const FOLD_WHEN_IDLE: Duration = Duration::from_millis(100);
-/// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
-/// touches a page of its own; the small one has few pages, and hands over in order.
-const INDEX_EVERY: i64 = 65_536;
+/// Calls whose ids wait to be indexed. Ids come in no order, so nearly each one touches a page of its own of a large index,
+/// fewer the more come at once. Writers remember those that wait; who looks up an id otherwise reads the ids of that many calls.
+const INDEX_EVERY: i64 = 32_768;
 /// Pages of the log beyond which it is brought into the database (16 MB).
 const CHECKPOINT_PAGES: i32 = 4_000;
 /// Pages of the log beyond which readers no longer hold that up.
@@ -88,28 +88,43 @@ impl HeadRow {
     }
 }
 
-/// The calls not yet folded, as the writer knows them without reading.
+/// What the writer knows of the latest calls without reading them.
 #[derive(Debug, Default)]
 struct Tail {
-    /// Up to where they reach, and what is folded; anything else in the head means that another process wrote.
-    known: Option<(i64, i64)>,
-    /// Number of the call by the key of its id.
+    /// As of which head; anything else in the file means that another process wrote.
+    known: Option<Known>,
+    /// Number of the call by the key of its id, of those not yet indexed.
     keys: FastMap<i64, i64>,
     /// Further calls under a key that is taken.
     more: Vec<(i64, i64)>,
+    /// Of the calls not yet folded.
     deltas: Deltas,
     tool_hours: ToolHours,
+}
+
+/// Up to where the calls reach, and up to where they are folded and indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    seq: i64,
+    folded: i64,
+    indexed: i64,
+}
+
+impl Known {
+    const fn of(head: &HeadRow) -> Self {
+        Self { seq: head.seq, folded: head.folded, indexed: head.indexed }
+    }
 }
 
 impl Tail {
     fn forget(&mut self) {
         self.known = None;
-        self.clear();
-    }
-
-    fn clear(&mut self) {
         self.keys.clear();
         self.more.clear();
+        self.forget_sums();
+    }
+
+    fn forget_sums(&mut self) {
         self.deltas.clear();
         self.tool_hours.clear();
     }
@@ -118,6 +133,17 @@ impl Tail {
         let first = *self.keys.entry(key).or_insert(seq);
         if first != seq {
             self.more.push((key, seq));
+        }
+    }
+
+    /// Forgets the ids of calls up to this one, which another process has indexed.
+    fn forget_keys(&mut self, indexed: i64) {
+        self.keys.retain(|_, seq| *seq > indexed);
+        // What stood behind a call that is gone moves up.
+        for (key, seq) in std::mem::take(&mut self.more) {
+            if seq > indexed {
+                self.insert(key, seq);
+            }
         }
     }
 }
@@ -239,7 +265,7 @@ impl Writer {
 
     /// Whether calls wait that are worth a fold of their own.
     fn has_to_fold(&self) -> bool {
-        self.tail.known.is_some_and(|(folded, seq)| seq - folded >= FOLD_AFTER)
+        self.tail.known.is_some_and(|known| known.seq - known.folded >= FOLD_AFTER)
     }
 
     fn is_fold_due(&self, head: &HeadRow) -> bool {
@@ -366,10 +392,7 @@ impl Writer {
                 .and_then(|mut statement| statement.execute((outside.seq, now.seq)))
                 .map_err(sqlite)?;
         }
-        if self.tail.known != Some((now.folded, now.seq)) {
-            if self.tail.known.is_some_and(|(folded, _)| folded != now.folded) {
-                self.note_fold();
-            }
+        if self.tail.known != Some(Known::of(&now)) {
             self.read_tail(&now)?;
         }
         let before = now;
@@ -377,7 +400,7 @@ impl Writer {
         if now != before {
             now.write(&self.db)?;
         }
-        self.tail.known = Some((now.folded, now.seq));
+        self.tail.known = Some(Known::of(&now));
         Ok((result, outside, now))
     }
 
@@ -386,26 +409,41 @@ impl Writer {
         self.folded_at = Some(Instant::now());
     }
 
-    /// Reads what other processes have written since, or all that isn't folded if one of them folded.
+    /// Reads what other processes have written since; after an error, or at first, all that isn't folded and indexed.
     fn read_tail(&mut self, head: &HeadRow) -> Result<()> {
-        let after = match self.tail.known.take() {
-            Some((folded, seq)) if folded == head.folded && seq <= head.seq => seq,
-            _ => {
-                self.tail.forget();
-                head.folded
+        let known = self.tail.known.take().filter(|known| known.seq <= head.seq);
+        if known.is_none() {
+            self.tail.forget();
+        }
+        let (mut ids_after, mut sums_after) = (head.indexed, head.folded);
+        if let Some(known) = known {
+            if known.indexed != head.indexed {
+                self.tail.forget_keys(head.indexed);
             }
-        };
-        let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
+            ids_after = known.seq.max(head.indexed);
+            if known.folded == head.folded {
+                sums_after = known.seq;
+            } else {
+                self.tail.forget_sums();
+                self.note_fold();
+            }
+        }
+        let mut statement =
+            self.db.prepare_cached("SELECT seq, id, combo FROM call WHERE seq > ?1 ORDER BY seq").map_err(sqlite)?;
+        let mut rows = statement.query([ids_after]).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let id = row.get_ref(1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
+            let provider = self.names.combo(&self.db, row.get(2).map_err(sqlite)?)?.provider;
+            self.tail.insert(key(provider, id), row.get(0).map_err(sqlite)?);
+        }
+        let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
-        let mut rows = statement.query([after]).map_err(sqlite)?;
+        let mut rows = statement.query([sums_after]).map_err(sqlite)?;
         let mut facts = Facts::default();
         while let Some(row) = rows.next().map_err(sqlite)? {
             row::facts(&self.db, &mut self.names, row, &mut facts)?;
             self.tail.deltas.add(&mut self.calendar, &facts);
             self.tail.tool_hours.add(facts.at, &facts.tools);
-            let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
-            let provider = self.names.combo(&self.db, facts.combo)?.provider;
-            self.tail.insert(key(provider, id), row.get(FACT_WIDTH).map_err(sqlite)?);
         }
         Ok(())
     }
@@ -457,27 +495,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings the tail into the rollups and the index of ids.
+    /// Brings the calls that wait into the rollups, and their ids into the index once there are enough.
     pub(crate) fn fold(&mut self, head: &mut HeadRow) -> Result<()> {
         self.tail.deltas.write(&self.db)?;
         self.tail.tool_hours.write(&self.db)?;
+        head.folded = head.seq;
+        self.tail.forget_sums();
+        self.note_fold();
+        if head.seq - head.indexed >= INDEX_EVERY { self.index(head) } else { Ok(()) }
+    }
+
+    /// Brings the ids that wait into the index.
+    pub(crate) fn index(&mut self, head: &mut HeadRow) -> Result<()> {
         let mut keys: Vec<_> = self.tail.keys.drain().chain(self.tail.more.drain(..)).collect();
         keys.sort_unstable();
-        let mut insert = self.db.prepare_cached("INSERT INTO new_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
+        let mut insert = self.db.prepare_cached("INSERT INTO call_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
         for (key, seq) in keys {
             let bound = insert.raw_bind_parameter(1, key).and_then(|()| insert.raw_bind_parameter(2, seq));
             bound.and_then(|()| insert.raw_execute()).map_err(sqlite)?;
         }
-        drop(insert);
-        if head.seq - head.indexed >= INDEX_EVERY {
-            self.db
-                .execute_batch("INSERT INTO call_key SELECT key, seq FROM new_key ORDER BY key; DELETE FROM new_key")
-                .map_err(sqlite)?;
-            head.indexed = head.seq;
-        }
-        head.folded = head.seq;
-        self.tail.clear();
-        self.note_fold();
+        head.indexed = head.seq;
         Ok(())
     }
 
@@ -515,15 +552,14 @@ impl Writer {
     }
 }
 
-/// The calls under any of some keys, in either index.
-const KEYS: &str = "SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN new_key k ON k.key = wanted.value \
-                    UNION ALL SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN call_key k ON k.key = wanted.value";
+/// The indexed calls under any of some keys.
+const KEYS: &str = "SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN call_key k ON k.key = wanted.value";
 
 /// Finds calls by id.
 struct Search<'db> {
     call: CachedStatement<'db>,
-    /// The folded calls under the keys of a batch: hardly any.
-    folded: FastMap<i64, Vec<i64>>,
+    /// The indexed calls under the keys of a batch: hardly any.
+    indexed: FastMap<i64, Vec<i64>>,
 }
 
 impl<'db> Search<'db> {
@@ -532,22 +568,22 @@ impl<'db> Search<'db> {
         let wanted: Vec<Value> = places.iter().map(|(_, key)| Value::Integer(*key)).collect();
         let mut statement = db.prepare_cached(KEYS).map_err(sqlite)?;
         let mut rows = statement.query([Rc::new(wanted)]).map_err(sqlite)?;
-        let mut folded: FastMap<i64, Vec<i64>> = FastMap::default();
+        let mut indexed: FastMap<i64, Vec<i64>> = FastMap::default();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            folded.entry(row.get(0).map_err(sqlite)?).or_default().push(row.get(1).map_err(sqlite)?);
+            indexed.entry(row.get(0).map_err(sqlite)?).or_default().push(row.get(1).map_err(sqlite)?);
         }
         let call = db.prepare_cached(
             "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
         );
-        Ok(Self { call: call.map_err(sqlite)?, folded })
+        Ok(Self { call: call.map_err(sqlite)?, indexed })
     }
 
     /// The number of the call with this id, and whether it has the same content.
     fn find(&mut self, tail: &Tail, key: i64, provider: i64, prepared: &Prepared) -> Result<Option<(i64, bool)>> {
         let first = tail.keys.get(&key).copied();
         let more = tail.more.iter().filter(|(other, _)| *other == key).map(|(_, seq)| *seq);
-        let folded = self.folded.get(&key).into_iter().flatten().copied();
-        for seq in first.into_iter().chain(more).chain(folded) {
+        let indexed = self.indexed.get(&key).into_iter().flatten().copied();
+        for seq in first.into_iter().chain(more).chain(indexed) {
             if let Some(found) = Self::compare(&mut self.call, seq, provider, prepared)? {
                 return Ok(Some(found));
             }
@@ -602,32 +638,50 @@ mod tests {
     use crate::{Call, Ledger, ListQuery, Options, Status};
 
     #[test]
-    fn ids_are_found_in_the_tail_the_small_and_the_large_index() {
+    fn ids_are_found_whether_they_are_folded_and_indexed_or_not() {
         let ledger = Ledger::open_in_memory(&Options::default()).expect("a ledger");
         let call = |number: i64| {
             let mut call = Call::new("2026-11-22T10:00:00Z".parse().expect("an instant"), "m");
             call.id = Some(number.to_string());
             call
         };
-        let count = INDEX_EVERY + FOLD_AT_MOST + FOLD_AFTER;
-        for result in ledger.record_batch((0..count).map(call).collect()).expect("open") {
-            assert_eq!(result.expect("recorded").status, Status::Recorded);
-        }
-        let (large, small, tail) = ledger
+        let record = |range: std::ops::Range<i64>| {
+            for result in ledger.record_batch(range.map(call).collect()).expect("open") {
+                assert_eq!(result.expect("recorded").status, Status::Recorded);
+            }
+        };
+        let count = INDEX_EVERY + 300;
+        record(0..INDEX_EVERY);
+        ledger.checkpoint().expect("folded and indexed");
+        record(INDEX_EVERY..INDEX_EVERY + 200);
+        ledger.checkpoint().expect("folded");
+        record(INDEX_EVERY + 200..count);
+        let (keys, head) = ledger
             .read(|db, _, head| {
-                let rows = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(sqlite);
-                let large = rows("SELECT count(*) FROM call_key")?;
-                Ok((large, rows("SELECT count(*) FROM new_key")?, head.seq - head.folded))
+                let keys: i64 = db.query_row("SELECT count(*) FROM call_key", [], |row| row.get(0)).map_err(sqlite)?;
+                Ok((keys, head))
             })
             .expect("read");
-        assert_eq!(large + small + tail, count);
-        assert!(large > 0 && (small > 0 || tail > 0), "{large} {small} {tail}");
-        for number in [0, count / 2, large, large + small - 1, count - 1] {
+        assert_eq!((keys, head.indexed, head.seq), (head.indexed, INDEX_EVERY, count));
+        assert!(head.indexed < head.folded && head.folded < head.seq, "{head:?}");
+        for number in [0, count / 2, head.indexed, head.folded, count - 1] {
             assert_eq!(ledger.record(call(number)).expect("there").status, Status::Duplicate);
             assert_eq!(ledger.get(&number.to_string()).expect("found"), call(number));
         }
         assert!(ledger.verify().expect("verified").ok);
         assert_eq!(ledger.list(&ListQuery::default()).expect("a page").calls.len(), 100);
+    }
+
+    #[test]
+    fn calls_under_one_key_move_up_when_another_process_has_indexed_the_first() {
+        let mut tail = Tail::default();
+        for (key, seq) in [(1, 1), (1, 2), (1, 3), (2, 4), (1, 5)] {
+            tail.insert(key, seq);
+        }
+        tail.forget_keys(2);
+        let mut left: Vec<_> = tail.keys.iter().map(|(key, seq)| (*key, *seq)).chain(tail.more.clone()).collect();
+        left.sort_unstable();
+        assert_eq!(left, [(1, 3), (1, 5), (2, 4)]);
     }
 
     #[test]
