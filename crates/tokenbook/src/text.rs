@@ -201,6 +201,14 @@ impl Encoding {
         special::id(self, name)
     }
 
+    /// Counts the tokens of each text, on this thread.
+    fn count_many<T: AsRef<str>>(self, texts: &[T]) -> Vec<u64> {
+        let mut totals = vec![0; texts.len()];
+        let mut bytes = texts.iter().map(|text| text.as_ref().as_bytes());
+        fast::count_many(&mut bytes, self.pattern(), self.vocab(), &mut totals);
+        totals
+    }
+
     fn count_bytes(self, text: &[u8]) -> u64 {
         fast::count(text, self.pattern(), self.vocab())
     }

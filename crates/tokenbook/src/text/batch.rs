@@ -29,7 +29,7 @@ pub(super) fn count<T: AsRef<str> + Sync>(encoding: Encoding, texts: &[T]) -> Ve
     let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
     let threads = if bytes < 2 * THREAD_BYTES { 1 } else { cores().min(bytes / THREAD_BYTES) };
     if threads < 2 {
-        return texts.iter().map(|text| encoding.count(text.as_ref())).collect();
+        return encoding.count_many(texts).into_iter().map(counted).collect();
     }
     count_with(encoding, texts, threads, SHARE_BYTES)
 }
@@ -50,9 +50,7 @@ pub(super) fn count_with<T: AsRef<str> + Sync>(
                 make_room();
             }
             done.push(match share {
-                Share::Texts(first, texts) => {
-                    (*first, texts.iter().map(|text| encoding.count(text.as_ref()).get()).collect())
-                }
+                Share::Texts(first, texts) => (*first, encoding.count_many(texts)),
                 Share::Part(number, part) => (*number, vec![encoding.count(part).get()]),
             });
         }

@@ -44,6 +44,9 @@ pub(super) const WAITING: usize = 96;
 /// Room for those that a window adds to them.
 pub(super) const ROOM: usize = WAITING + WINDOW;
 
+/// Room for copies of short texts: several times that of the longest one.
+const SCRATCH: usize = 1 << 15;
+
 /// A piece that has to be merged.
 pub(super) struct Missed {
     pub(super) start: usize,
@@ -69,6 +72,10 @@ pub(super) struct Cache {
     pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
     /// The same of those that are longer still.
     pub(super) longer_keys: [(Key<8>, u64, usize); ROOM],
+    /// Copies of short texts.
+    pub(super) scratch: Vec<u8>,
+    /// The number of the text that each block of them belongs to.
+    pub(super) owners: [usize; SCRATCH / 64],
     /// Pieces to merge.
     pub(super) missed: Vec<Missed>,
     /// The numbers of those that are not short.
@@ -121,6 +128,8 @@ impl Cache {
             unknown: [([0; 2], 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
             longer_keys: [([0; 8], 0, 0); ROOM],
+            scratch: Vec::new(),
+            owners: [0; SCRATCH / 64],
             missed: Vec::new(),
             rest: Vec::new(),
             sums: [0; 2 * ROOM],
@@ -128,6 +137,13 @@ impl Cache {
             misses: 0,
             known: Zeroed::<Known>::new(),
         }
+    }
+
+    /// Takes the room for copies of short texts, which is to be given back.
+    pub(super) fn scratch(&mut self) -> Vec<u8> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(SCRATCH, 0);
+        scratch
     }
 
     /// The count of a short piece if it was met lately: from 1 to 15, or anything else if not. The key 0 is never met.

@@ -18,7 +18,13 @@ const TOGETHER: usize = 64;
 /// What is read at once.
 const READ: usize = size_of::<Window>();
 
-/// A way to count that goes on from one part of a text to the next.
+/// Short texts are copied to where enough can be read behind them, and many of them side by side, each from a block on.
+const BLOCK: usize = 64;
+
+/// The longest text that is worth a copy, with the zeros behind it.
+const SHORT: usize = 4096;
+
+/// A way to count that goes on from one part of a text to the next, or from one text to another.
 pub(super) struct Job<'a> {
     pattern: Pattern,
     vocab: &'static Vocab,
@@ -27,6 +33,10 @@ pub(super) struct Job<'a> {
     count: usize,
     /// Counting may stop above this.
     limit: u64,
+    /// The number of tokens of each text.
+    totals: &'a mut [u64],
+    /// Whether pieces of several texts wait together, so that `cache.owners` tells whose each is.
+    many: bool,
 }
 
 /// Counts a text.
@@ -36,78 +46,158 @@ pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64
 
 /// Counts a text, or gives any number above the limit if there are more.
 pub(super) fn count_up_to(text: &[u8], pattern: Pattern, vocab: &'static Vocab, limit: u64) -> u64 {
+    let mut total = [0];
     Cache::with(vocab, |cache| {
         let best = cache.instructions;
-        best.count(&mut Job { pattern, vocab, cache, count: 0, limit }, text)
-    })
+        best.count(&mut Job { pattern, vocab, cache, count: 0, limit, totals: &mut total, many: false }, text);
+    });
+    total[0]
 }
 
-/// Counts a text with these instructions and nothing in memory.
+/// Counts many texts: what has to be looked up or merged waits until there is enough of it, whichever text it is from.
+pub(super) fn count_many(
+    texts: &mut dyn Iterator<Item = &[u8]>,
+    pattern: Pattern,
+    vocab: &'static Vocab,
+    totals: &mut [u64],
+) {
+    Cache::with(vocab, |cache| {
+        let best = cache.instructions;
+        best.count_many(&mut Job { pattern, vocab, cache, count: 0, limit: u64::MAX, totals, many: true }, texts);
+    });
+}
+
+/// Counts texts one by one and all together, with these instructions and nothing in memory.
 #[cfg(test)]
-pub(super) fn count_with(set: raw::Instructions, text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
-    set.count(&mut Job { pattern, vocab, cache: &mut Cache::new(), count: 0, limit: u64::MAX }, text)
+pub(super) fn count_with(
+    set: raw::Instructions,
+    texts: &[&str],
+    pattern: Pattern,
+    vocab: &'static Vocab,
+) -> [Vec<u64>; 2] {
+    let mut counts = [vec![0; texts.len()], vec![0; texts.len()]];
+    let (cache, limit) = (&mut Cache::new(), u64::MAX);
+    for (text, totals) in texts.iter().zip(counts[0].chunks_mut(1)) {
+        set.count(&mut Job { pattern, vocab, cache, count: 0, limit, totals, many: false }, text.as_bytes());
+    }
+    let (cache, totals) = (&mut Cache::new(), &mut counts[1]);
+    let mut job = Job { pattern, vocab, cache, count: 0, limit, totals, many: true };
+    set.count_many(&mut job, &mut texts.iter().map(|text| text.as_bytes()));
+    counts
 }
 
 impl Job<'_> {
-    /// The number of tokens of a text.
+    /// Counts one text.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count<S: Scan>(&mut self, whole: &[u8]) -> u64 {
-        // The last bytes are copied to where enough can be read behind them.
-        let mut copy = [0; 2 * READ];
-        let (mut total, mut done) = (0, 0);
-        for ending in [false, true] {
-            let (text, space, stop) = if ending {
-                let rest = &whole[done..];
-                copy[..rest.len()].copy_from_slice(rest);
-                (&copy[..rest.len()], &copy[..], rest.len())
+    pub(super) fn count<S: Scan>(&mut self, text: &[u8]) {
+        if text.len() + READ > SHORT {
+            let done = self.scan::<S>(text, text, 0, text.len() - (READ - 1), 0);
+            self.finish::<S>(text);
+            if self.totals[0] > self.limit {
+                return;
+            }
+            let mut copy = [0; 2 * READ];
+            let rest = &text[done..];
+            copy[..rest.len()].copy_from_slice(rest);
+            self.scan::<S>(&copy[..rest.len()], &copy, 0, rest.len(), 0);
+            self.finish::<S>(&copy);
+        } else {
+            let mut scratch = self.cache.scratch();
+            let end = put(&mut scratch, 0, text);
+            self.scan::<S>(&scratch[..text.len()], &scratch[..end], 0, text.len(), 0);
+            self.finish::<S>(&scratch[..end]);
+            self.cache.scratch = scratch;
+        }
+    }
+
+    /// Counts many texts.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn count_many<S: Scan>(&mut self, texts: &mut dyn Iterator<Item = &[u8]>) {
+        let mut scratch = self.cache.scratch();
+        let mut end = 0;
+        for (number, text) in texts.enumerate() {
+            let is_long = text.len() + READ > SHORT;
+            if is_long || end + SHORT + BLOCK > scratch.len() {
+                self.finish::<S>(&scratch[..end]);
+                end = 0;
+            }
+            if is_long {
+                let Self { pattern, vocab, .. } = *self;
+                let (cache, totals) = (&mut *self.cache, &mut self.totals[number..=number]);
+                Job { pattern, vocab, cache, count: 0, limit: u64::MAX, totals, many: false }.count::<S>(text);
+                continue;
+            }
+            let start = end;
+            end = put(&mut scratch, start, text);
+            self.cache.owners[start / BLOCK..end / BLOCK].fill(number);
+            self.scan::<S>(&scratch[..start + text.len()], &scratch[..end], start, start + text.len(), number);
+        }
+        self.finish::<S>(&scratch[..end]);
+        self.cache.scratch = scratch;
+    }
+
+    /// Counts the pieces of a text from one place to another, or to the end of a piece that goes beyond it. `space` is the
+    /// text and what may be read behind it, and `owner` its number. Gives where it stopped.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn scan<S: Scan>(&mut self, text: &[u8], space: &[u8], mut from: usize, stop: usize, owner: usize) -> usize {
+        let mut total = 0;
+        while from < stop {
+            let window: &Window = space[from..].first_chunk().expect("it stops before");
+            let pieces = if self.pattern == Pattern::R50k {
+                None
             } else {
-                (whole, whole, whole.len().saturating_sub(READ - 1))
+                let masks = S::masks(window);
+                scan::pieces(self.pattern, window, &masks).map(|pieces| (pieces, masks.digit))
             };
-            let mut from = 0;
-            while from < stop {
-                let window: &Window = space[from..].first_chunk().expect("it stops before");
-                let pieces = if self.pattern == Pattern::R50k {
-                    None
-                } else {
-                    let masks = S::masks(window);
-                    scan::pieces(self.pattern, window, &masks).map(|pieces| (pieces, masks.digit))
-                };
-                if let Some((pieces, digit)) = pieces {
-                    total += self.window(window, pieces, digit, from);
-                    from += pieces.end as usize;
-                } else {
-                    // What the scanner doesn't cover, up to where it may be worth asking again.
-                    loop {
-                        let end = self.pattern.end(text, from);
-                        total += self.piece::<S>(text, from, end);
-                        from = end;
-                        if from >= stop || self.count >= WAITING {
-                            break;
-                        }
-                        let next = space[from..].first_chunk().expect("it stops before");
-                        if self.pattern != Pattern::R50k && scan::covered(*next) {
-                            break;
-                        }
+            if let Some((pieces, digit)) = pieces {
+                total += self.window(window, pieces, digit, from);
+                from += pieces.end as usize;
+            } else {
+                // What the scanner doesn't cover, up to where it may be worth asking again.
+                loop {
+                    let end = self.pattern.end(text, from);
+                    total += self.piece::<S>(text, from, end);
+                    from = end;
+                    if from >= stop || self.count >= WAITING {
+                        break;
+                    }
+                    let next = space[from..].first_chunk().expect("it stops before");
+                    if self.pattern != Pattern::R50k && scan::covered(*next) {
+                        break;
                     }
                 }
-                if self.count >= WAITING {
-                    total += self.waited::<S>(text);
-                }
-                if total > self.limit {
-                    self.cache.missed.clear();
-                    return total;
-                }
             }
-            if self.count > 0 {
-                total += self.waited::<S>(space);
+            if self.count >= WAITING {
+                self.waited::<S>(space);
             }
-            if !self.cache.missed.is_empty() {
-                total += S::merge_missed(self, space);
+            if total + self.totals[owner] > self.limit {
+                break;
             }
-            done = from;
         }
-        total
+        self.totals[owner] += total;
+        from
+    }
+
+    /// Counts what waits.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn finish<S: Scan>(&mut self, text: &[u8]) {
+        if self.count > 0 {
+            self.waited::<S>(text);
+        }
+        if !self.cache.missed.is_empty() {
+            S::merge_missed(self, text);
+        }
+    }
+
+    /// Adds tokens of a piece to its text.
+    #[inline]
+    fn add(&mut self, start: usize, count: u64) {
+        let owner = if self.many { self.cache.owners[start / BLOCK] } else { 0 };
+        self.totals[owner] += count;
     }
 
     /// The number of tokens of a window's settled pieces.
@@ -175,10 +265,10 @@ impl Job<'_> {
         self.cache.count_longest(piece, |piece| S::count_piece(vocab, piece))
     }
 
-    /// The number of tokens of the pieces that waited.
+    /// Counts the pieces that waited.
     #[inline(never)]
-    fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
-        let (mut total, mut shorts, mut mediums, mut longs, mut longers) = (0, 0, 0, 0, 0);
+    fn waited<S: Scan>(&mut self, text: &[u8]) {
+        let (mut shorts, mut mediums, mut longs, mut longers) = (0, 0, 0, 0);
         let (mut new_longs, mut new_longers) = (0, 0);
         let tables = self.vocab.tables;
         let short_bits = tables.short.len().trailing_zeros();
@@ -192,7 +282,8 @@ impl Job<'_> {
                 continue;
             }
             if length > LONGEST_KEPT {
-                total += self.longest::<S>(&text[start..start + length]);
+                let count = self.longest::<S>(&text[start..start + length]);
+                self.add(start, count);
                 continue;
             }
             if length > LONG_KEPT {
@@ -215,18 +306,18 @@ impl Job<'_> {
             let hash = medium_hash(key);
             let found = self.cache.recent_medium(key, hash);
             if found > 0 {
-                total += found;
+                self.add(start, found);
                 continue;
             }
             raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
             self.cache.medium_keys[mediums] = (key, hash, start);
             mediums += 1;
         }
-        total += self.short(shorts, mediums);
+        self.short(shorts, mediums);
         for index in 0..longs {
             let (key, hash, start) = self.cache.long_keys[index];
             if let Some(count) = self.cache.known.long.get(&key, hash) {
-                total += count;
+                self.add(start, count);
             } else {
                 self.cache.long_keys[new_longs] = (key, hash, start);
                 self.long(text, start, start + (key[3] >> 56) as usize, new_longs);
@@ -236,7 +327,7 @@ impl Job<'_> {
         for index in 0..longers {
             let (key, hash, start) = self.cache.longer_keys[index];
             if let Some(count) = self.cache.known.longer.get(&key, hash) {
-                total += count;
+                self.add(start, count);
             } else {
                 self.cache.longer_keys[new_longers] = (key, hash, start);
                 self.long(text, start, start + (key[7] >> 56) as usize, ROOM + new_longers);
@@ -245,34 +336,33 @@ impl Job<'_> {
         }
         // Merging many at once hides how long memory takes; what is a part of something can't wait for that.
         if new_longs + new_longers > 0 || self.cache.missed.len() >= TOGETHER {
-            total += S::merge_missed(self, text);
+            S::merge_missed(self, text);
         }
         for owner in 0..new_longs {
-            let (key, hash, _) = self.cache.long_keys[owner];
+            let (key, hash, start) = self.cache.long_keys[owner];
             let count = std::mem::take(&mut self.cache.sums[owner]);
             self.cache.known.long.keep(&key, hash, count);
-            total += count;
+            self.add(start, count);
         }
         for owner in 0..new_longers {
-            let (key, hash, _) = self.cache.longer_keys[owner];
+            let (key, hash, start) = self.cache.longer_keys[owner];
             let count = std::mem::take(&mut self.cache.sums[ROOM + owner]);
             self.cache.known.longer.keep(&key, hash, count);
-            total += count;
+            self.add(start, count);
         }
-        total
     }
 
-    /// The number of tokens of the pieces of up to 8 and of up to 15 bytes that waited.
+    /// Counts the pieces of up to 8 and of up to 15 bytes that waited, but for those to merge.
     #[inline]
-    fn short(&mut self, shorts: usize, mediums: usize) -> u64 {
-        let (mut total, mut unknown) = (0, 0);
+    fn short(&mut self, shorts: usize, mediums: usize) {
+        let mut unknown = 0;
         // Most are tokens; what isn't is looked for in what the thread remembers.
         for index in 0..shorts {
             let (key, start) = self.cache.short_keys[index];
             let count = self.in_short(key);
             if count > 0 {
                 self.cache.keep_recent(key[0], count);
-                total += count;
+                self.add(start, count);
             } else {
                 let hash = medium_hash(key);
                 self.cache.prefetch(hash);
@@ -284,7 +374,7 @@ impl Job<'_> {
             let (key, hash, start) = self.cache.medium_keys[index];
             if let Some(count) = self.in_medium(key, hash) {
                 self.cache.keep_recent_medium(key, hash, count);
-                total += count;
+                self.add(start, count);
             } else {
                 self.cache.prefetch(hash);
                 self.cache.unknown[unknown] = (key, hash, start);
@@ -293,26 +383,24 @@ impl Job<'_> {
         }
         for index in 0..unknown {
             let (key, hash, start) = self.cache.unknown[index];
-            total += self.remembered(start, key, hash, NOBODY);
+            let count = self.remembered(start, key, hash, NOBODY);
+            self.add(start, count);
         }
-        total
     }
 
-    /// Merges the pieces that no table and no cache holds, keeps what they gave, and adds it to what they are parts of;
-    /// gives the number of tokens of those that are parts of nothing.
+    /// Merges the pieces that no table and no cache holds, keeps what they gave, and adds it to what they are parts of.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_missed<S: Scan>(&mut self, text: &[u8]) -> u64 {
+    pub(super) fn merge_missed<S: Scan>(&mut self, text: &[u8]) {
         let mut missed = std::mem::take(&mut self.cache.missed);
         let mut longer = std::mem::take(&mut self.cache.rest);
         let vocab = self.vocab;
-        let mut total = 0;
         let mut add = |number: usize, count: u64| {
             let Missed { start, length, owner } = missed[number];
             if length <= 15 {
                 self.keep(text, start, length, count);
             }
-            if owner == NOBODY { total += count } else { self.cache.sums[owner] += count }
+            if owner == NOBODY { self.add(start, count) } else { self.cache.sums[owner] += count }
         };
         let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
         S::count_short(vocab, (0..missed.len()).map(piece), &mut add, |number| longer.push(number));
@@ -327,7 +415,6 @@ impl Job<'_> {
         missed.clear();
         longer.clear();
         (self.cache.missed, self.cache.rest) = (missed, longer);
-        total
     }
 
     /// The number of tokens of a piece of up to 15 bytes that is not recent; or 0, and it is among those to merge.
@@ -446,7 +533,7 @@ impl Job<'_> {
         let mut total = 0;
         parts_of(self.vocab, text, start, end, |start, end, last| {
             if self.count >= WAITING {
-                total += self.waited::<S>(text);
+                self.waited::<S>(text);
             }
             total += if is_alone(start, end, last) {
                 alone(self.vocab, last)
@@ -484,6 +571,14 @@ impl Job<'_> {
         let found = if length > 8 { self.cache.recent_medium(key, hash) } else { 0 };
         if found > 0 { found } else { self.look_up(start, key, hash, owner) }
     }
+}
+
+/// Copies a text to a place, with zeros behind it up to where the next one may start; gives that place.
+fn put(scratch: &mut [u8], start: usize, text: &[u8]) -> usize {
+    let end = (start + text.len() + READ).next_multiple_of(BLOCK);
+    scratch[start..start + text.len()].copy_from_slice(text);
+    scratch[start + text.len()..end].fill(0);
+    end
 }
 
 /// Cuts a piece where two characters of three bytes meet that no token holds side by side: merging never crosses such a

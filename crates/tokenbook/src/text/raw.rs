@@ -149,7 +149,7 @@ impl Instructions {
     }
 
     /// Counts a text.
-    pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) -> u64 {
+    pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) {
         match self.0 {
             Set::Portable => job.count::<super::scan::Portable>(text),
             // SAFETY: `all` has asked the processor for what the function needs.
@@ -158,6 +158,18 @@ impl Instructions {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::count(job, text) },
+        }
+    }
+    /// Counts many texts.
+    pub(super) fn count_many(self, job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
+        match self.0 {
+            Set::Portable => job.count_many::<super::scan::Portable>(texts),
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::count_many(job, texts) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::count_many(job, texts) },
         }
     }
 }

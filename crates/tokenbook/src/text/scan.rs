@@ -85,7 +85,7 @@ pub(super) trait Scan {
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64;
 
     /// [`Job::merge_missed`] with the same instructions.
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64;
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]);
 
     /// The number of tokens of each piece of which many are merged fast, told to `done` with the piece's number; the
     /// numbers of the others are told to `longer`.
@@ -140,8 +140,8 @@ impl Scan for Portable {
         vocab.count_piece(piece)
     }
 
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.merge_missed::<Self>(text)
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
+        job.merge_missed::<Self>(text);
     }
 
     #[inline]

@@ -110,14 +110,21 @@ proptest! {
     }
 
     #[test]
-    fn counting_with_any_instructions_gives_the_same(text in texts()) {
+    fn counting_with_any_instructions_gives_what_is_defined(
+        mut all in proptest::collection::vec(texts(), 1..4),
+        long in 0usize..12,
+    ) {
+        all.push(all[0].repeat(long));
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
         for (pattern, vocab) in PATTERNS {
-            let pieces = pieces(pattern, &text).into_iter();
-            let expected = pieces.map(|piece| joined(vocab, piece).len() as u64).sum::<u64>();
+            let count = |piece: &[u8]| joined(vocab, piece).len() as u64;
+            let counts = all.iter().map(|text| pieces(pattern, text).into_iter().map(count).sum::<u64>());
+            let expected: Vec<_> = counts.collect();
             for instructions in Instructions::all() {
-                prop_assert_eq!(expected, fast::count_with(instructions, text.as_bytes(), pattern, vocab));
+                let [single, together] = fast::count_with(instructions, &all, pattern, vocab);
+                prop_assert_eq!(&expected, &single);
+                prop_assert_eq!(&expected, &together);
             }
-            prop_assert_eq!(expected, fast::count(text.as_bytes(), pattern, vocab));
         }
     }
 

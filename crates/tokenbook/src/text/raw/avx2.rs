@@ -10,8 +10,13 @@ use crate::text::scan::{Masks, Scan, Wide, Window};
 use crate::text::vocab::Vocab;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
-    job.count::<Avx2>(text)
+pub(super) fn count(job: &mut Job<'_>, text: &[u8]) {
+    job.count::<Avx2>(text);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub(super) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
+    job.count_many::<Avx2>(texts);
 }
 
 pub(in crate::text) struct Avx2;
@@ -30,9 +35,9 @@ impl Scan for Avx2 {
     }
 
     #[inline]
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
         // SAFETY: as above.
-        unsafe { merge_missed(job, text) }
+        unsafe { merge_missed(job, text) };
     }
 }
 
@@ -42,8 +47,8 @@ pub(super) fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-    job.merge_missed::<Avx2>(text)
+fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
+    job.merge_missed::<Avx2>(text);
 }
 
 #[target_feature(enable = "avx2")]

@@ -43,9 +43,9 @@ impl Scan for Avx512 {
     }
 
     #[inline]
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
         // SAFETY: as above.
-        unsafe { merge_missed(job, text) }
+        unsafe { merge_missed(job, text) };
     }
 
     #[inline(always)]
@@ -62,12 +62,16 @@ impl Scan for Avx512 {
 }
 
 features! {
-    pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.count::<Avx512>(text)
+    pub(super) fn count(job: &mut Job<'_>, text: &[u8]) {
+        job.count::<Avx512>(text);
     }
 
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.merge_missed::<Avx512>(text)
+    pub(super) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
+        job.count_many::<Avx512>(texts);
+    }
+
+    fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
+        job.merge_missed::<Avx512>(text);
     }
 
     #[inline]
