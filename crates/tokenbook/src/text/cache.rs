@@ -12,7 +12,7 @@ use super::vocab::{VOCABS, Vocab};
 const RECENT: u32 = 15;
 
 /// Recent pieces of 9 to 15 bytes: pairs of slots of 16 bytes.
-const RECENT_MEDIUM: usize = 1 << 12;
+const RECENT_MEDIUM: usize = 1 << 13;
 
 /// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
 const MEDIUM: usize = 1 << 15;
