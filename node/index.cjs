@@ -76,16 +76,40 @@ function countUpTo(text, limit, options) {
   }
 }
 
+// What a batch hands over at a time: enough to count on all cores, and so little that the event loop is soon free again.
+const BATCH_UNITS = 1 << 22;
+
 async function countBatch(texts, options) {
   if (!Array.isArray(texts)) throw invalid('texts: expected an array of strings');
-  texts.forEach((text, at) => {
+  const all = texts.slice();
+  for (let at = 0; at < all.length; at += 1) {
+    const text = all[at];
     if (typeof text !== 'string') throw invalid(`texts[${at}]: expected a string, got ${text === null ? 'null' : typeof text}`);
-  });
+  }
+  const encoding = encodingOf(options);
+  const counts = [];
+  const add = (tokens) => {
+    for (let at = 0; at < tokens.length; at += 1) counts.push(tokens[at]);
+  };
   try {
-    return await native.countBatch(texts, encodingOf(options));
+    let [from, counting] = [0];
+    do {
+      let [to, units] = [from, 0];
+      while (to < all.length && (to === from || units + all[to].length <= BATCH_UNITS)) units += all[to++].length;
+      const part = all.slice(from, to);
+      const lengths = new Uint32Array(part.length);
+      for (let at = 0; at < part.length; at += 1) lengths[at] = part[at].length;
+      // One string is handed over many times as fast as many. While it is counted the next one is made.
+      const next = native.countBatch(part.join(''), lengths, encoding);
+      next.catch(() => {});
+      if (counting !== undefined) add(await counting);
+      [from, counting] = [to, next];
+    } while (from < all.length);
+    add(await counting);
   } catch (error) {
     throw fromFault(error);
   }
+  return counts;
 }
 
 const encode = (text, options) => call('encode', { text: textOf(text), encoding: encodingOf(options) }).tokens;

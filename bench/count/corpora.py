@@ -123,6 +123,35 @@ def chat(corpora):
     return out
 
 
+def long_inputs(folder):
+    """Texts of 1 MB that are slow for many, each a file."""
+    folder.mkdir(exist_ok=True)
+    draw, size = random.Random(4), 1_000_000
+    inputs = {
+        "one letter": "a" * size,
+        "one emoji": "\U0001f600" * (size // 4),
+        "spaces": " " * size,
+        "newlines": "\n" * size,
+        "digits": "1234567890" * (size // 10),
+        "equals signs": "=" * size,
+        "combining marks": "\u0301" * (size // 2),
+    }
+    letters = {
+        "base64": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        "random letters": "abcdefghijklmnopqrstuvwxyz",
+        "random capitals": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "random ideographs": "".join(map(chr, range(0x4E00, 0xA000))),
+        "random punctuation": "!#$%&()*+,-.:;<=>?@[]^_{|}~",
+        "two letters": "ab",
+        "mixed white space": " \t\n\r\u00a0\u3000",
+    }
+    for name, those in letters.items():
+        text = "".join(draw.choices(those, k=size)).encode()
+        inputs[name] = text[:size].decode("utf-8", "ignore")
+    for name, text in inputs.items():
+        (folder / f"{name}.txt").write_text(text, "utf-8", newline="")
+
+
 def main(folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,6 +181,7 @@ def main(folder):
         print(f"{name:12} {len(text.encode()) / 1e6:6.2f} MB")
     import json
 
+    long_inputs(folder / "long")
     lines = chat(corpora)
     (folder / "chat.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     print(f"{'chat':12} {sum(len(line.encode()) for line in lines) / 1e6:6.2f} MB in {len(lines)} messages")

@@ -52,7 +52,7 @@ def main():
     draw = random.Random(options.seed)
     done = 0
     for number, name in enumerate(ENCODINGS):
-        oracle = peer.load("tiktoken", name, ranks)
+        oracle = peer.load("tiktoken", name, ranks).many
         tokens = list(tiktoken.load.load_tiktoken_bpe(str(ranks / f"{name}.tiktoken")))[::3]
         words = [word for word in (token.decode("utf-8", "ignore") for token in tokens) if word]
         wanted = options.strings * (number + 1) // len(ENCODINGS)

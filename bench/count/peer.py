@@ -1,13 +1,21 @@
-"""Measures one peer on one corpus in a fresh process: `peer.py PEER ENCODING CORPUS RANKS` prints one JSON line."""
+"""Measures one peer in a fresh process and prints JSON: `peer.py PEER ENCODING CORPUS RANKS` on a corpus, with the folder of the
+long inputs on these, and with `calls` what calls cost."""
 
+import collections
+import functools
 import json
 import os
 import pathlib
+import random
 import sys
 import time
+import timeit
 
-for name in ("RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM", "OMP_NUM_THREADS"):
-    os.environ[name] = "1"
+#: Of 20 bytes.
+SHORT = "The quick brown fox."
+
+#: How a library counts one text, and many.
+Peer = collections.namedtuple("Peer", "one many")
 
 
 def resident():
@@ -16,7 +24,7 @@ def resident():
 
 
 def load(peer, encoding, ranks):
-    """A function from a list of texts to the list of their counts."""
+    """A peer, by its fastest way to count."""
     path = str(pathlib.Path(ranks) / f"{encoding}.tiktoken")
     if peer == "tiktoken":
         import tiktoken
@@ -25,46 +33,51 @@ def load(peer, encoding, ranks):
 
         public.load_tiktoken_bpe = lambda url, expected_hash=None: tiktoken.load.load_tiktoken_bpe(path, expected_hash)
         own = tiktoken.Encoding(**public.ENCODING_CONSTRUCTORS[encoding]())
-        return lambda texts: [len(own.encode_ordinary(text)) for text in texts]
+        return each(lambda text: len(own.encode_ordinary(text)))
     if peer == "gigatoken":
         import gigatoken
 
         own = gigatoken.Tokenizer.from_tiktoken(path, pretokenizer=encoding.removesuffix("_base"))
-        return lambda texts: [len(own.encode(text)) for text in texts]
+        return each(lambda text: len(own.encode(text)))
     if peer == "fastokens":
         import fastokens
 
         own = fastokens.Tokenizer.from_tiktoken(path, encoding=encoding)
-        return lambda texts: counts_flat(own, texts)
+        return Peer(lambda text: len(own.encode_ordinary(text)), lambda texts: counts_flat(own, texts))
     if peer == "toktok":
         import toktok
 
-        return lambda texts: toktok.batch_count(texts, encoding, threads=1)
+        return Peer(lambda text: toktok.batch_count([text], encoding, threads=1)[0], lambda texts: toktok.batch_count(texts, encoding, threads=1))
     if peer == "quicktok":
         import quicktok
 
         own = quicktok.get_encoding(encoding)
-        return lambda texts: [own.count(text) for text in texts] if hasattr(own, "count") else [len(own.encode(text)) for text in texts]
+        return each(own.count if hasattr(own, "count") else lambda text: len(own.encode(text)))
     if peer == "splintr":
         import splintr
 
         own = splintr.Tokenizer.from_pretrained(encoding)
-        return lambda texts: [len(own.encode(text)) for text in texts]
+        return each(lambda text: len(own.encode(text)))
     if peer == "tokie":
         import tokie
 
         own = tokie.Tokenizer.from_pretrained(encoding)
-        return lambda texts: [own.count_tokens(text) for text in texts]
+        return each(own.count_tokens)
     if peer == "rs_bpe":
         import rs_bpe
 
         own = getattr(rs_bpe.openai, encoding)()
-        return lambda texts: [own.count(text) for text in texts]
+        return each(own.count)
     if peer == "tokenbook":
         import tokenbook
 
-        return lambda texts: [tokenbook.count(text, encoding=encoding) for text in texts]
+        one = tokenbook.count if encoding == "o200k_base" else functools.partial(tokenbook.count, encoding=encoding)
+        return Peer(one, functools.partial(tokenbook.count_batch, encoding=encoding))
     raise SystemExit(f"no peer {peer}")
+
+
+def each(one):
+    return Peer(one, lambda texts: [one(text) for text in texts])
 
 
 def counts_flat(own, texts):
@@ -74,7 +87,55 @@ def counts_flat(own, texts):
     return numpy.diff(numpy.frombuffer(offsets, numpy.uint64)).tolist()
 
 
-def main(peer, encoding, corpus, ranks):
+def main(peer, encoding, corpus, ranks, *rest):
+    if corpus == "calls":
+        return calls(peer, encoding, ranks, *rest)
+    for name in ("RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"
+    if pathlib.Path(corpus).is_dir():
+        return long_inputs(peer, encoding, corpus, ranks)
+    on_corpus(peer, encoding, corpus, ranks)
+
+
+def long_inputs(peer, encoding, folder, ranks):
+    """Each input once: what a cache could remember of it is never what makes it slow."""
+    count = load(peer, encoding, ranks).one
+    for path in sorted(pathlib.Path(folder).iterdir()):
+        text = path.read_bytes().decode()
+        start = time.process_time()
+        try:
+            tokens = count(text)
+        except BaseException as error:  # Some panic, and go on.
+            print(json.dumps({"input": path.stem, "error": f"{type(error).__name__}: {error}"[:60]}), flush=True)
+            continue
+        print(json.dumps({"input": path.stem, "ms": (time.process_time() - start) * 1e3, "tokens": tokens}), flush=True)
+
+
+def calls(peer, encoding, ranks, corpus):
+    """The time to the first count, a short call's, and that of a million texts of 20 to 100 bytes in one call."""
+    if peer == "tokenbook":
+        import tokenbook  # noqa: F401 (the others need more than an import, and that counts)
+    start = time.perf_counter()
+    own = load(peer, encoding, ranks)
+    own.one(SHORT)
+    first = time.perf_counter() - start
+    one = own.one
+    call = min(timeit.repeat("one(SHORT)", globals={"one": one, "SHORT": SHORT}, number=20_000, repeat=15)) / 20_000
+    text, draw, texts, at = pathlib.Path(corpus).read_bytes().decode(), random.Random(1), [], 0
+    while len(texts) < 1_000_000:
+        size = draw.randint(20, 100)
+        at = at if at + size <= len(text) else draw.randint(0, 50)
+        texts.append(text[at : at + size])
+        at += size
+    batch = []
+    for _ in range(3):
+        start = time.perf_counter()
+        tokens = sum(own.many(texts))
+        batch.append(time.perf_counter() - start)
+    print(json.dumps({"peer": peer, "first_ms": first * 1e3, "call_ns": call * 1e9, "batch_ms": min(batch) * 1e3, "tokens": tokens}))
+
+
+def on_corpus(peer, encoding, corpus, ranks):
     path = pathlib.Path(corpus)
     text = path.read_text("utf-8", errors="strict") if path.suffix != ".jsonl" else None
     with open(path, encoding="utf-8", newline="") as file:
@@ -82,7 +143,7 @@ def main(peer, encoding, corpus, ranks):
     size = sum(len(text.encode()) for text in texts)
     before = resident()
     start = time.process_time()
-    count = load(peer, encoding, ranks)
+    count = load(peer, encoding, ranks).many
     count(["Hello, world!"])
     first = time.process_time() - start
     memory = resident() - before

@@ -1,8 +1,9 @@
 """Compares tokenbook's counting with its peers, side by side in one run: `python3 run.py [--encoding E] [--rounds N] [--quick]`.
 
-Everything is installed into `peers/` beside this file. Each measurement is a fresh process on one core, in processor time;
-rounds are interleaved and the best of each is kept, because a loaded machine only ever makes things slower. Every count is
-compared with tiktoken's. Cold is the first pass over a corpus, warm the best later one.
+Everything is installed into `peers/` beside this file, tokenbook's Python and Node packages as `make pack` built them. Each
+measurement is a fresh process on one core, in processor time; what calls cost and two threads are on all cores, by the clock.
+Rounds are interleaved and the best of each is kept, because a loaded machine only ever makes things slower. Every count is
+compared with tiktoken's. Cold is the first pass over a corpus, warm the best later one. The last lines tell what is wanted.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import collections
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -50,9 +52,28 @@ def install():
             if run("npm", "install", "--silent", package, cwd=PEERS).returncode:
                 print(f"not installable here: {package} (npm)")
     run("cargo", "build", "--release", cwd=HERE).check_returncode()
+    dist = HERE.parents[1] / "dist"
+    run("make", "pack", cwd=HERE.parents[1], check=True)
+    run(PYTHON, "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", *dist.glob("*.whl"), check=True)
+    for name in ("tokenbook", "@tokenbook"):  # The same version with another content.
+        shutil.rmtree(PEERS / "node_modules" / name, ignore_errors=True)
+    run("npm", "install", "--silent", "--no-save", "--ignore-scripts", *dist.glob("*.tgz"), cwd=PEERS, check=True)
     metadata = json.loads(run("cargo", "metadata", "--format-version", "1", cwd=HERE, check=True).stdout)
     crate = next(package for package in metadata["packages"] if package["name"] == "tiktoken-rs")
     return pathlib.Path(metadata["target_directory"]) / "release/count-bench", pathlib.Path(crate["manifest_path"]).parent / "assets"
+
+
+def lines(result):
+    """The JSON lines that a process printed; none where it failed."""
+    return [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+
+
+def keep(rows, row):
+    """Keeps the best of a peer's figures."""
+    known = rows.setdefault(row["peer"], row)
+    for key in ("first_ms", "call_ns", "batch_ms", "blocked_ms"):
+        if key in row:
+            known[key] = min(known[key], row[key])
 
 
 def main():
@@ -63,7 +84,7 @@ def main():
     options = options.parse_args()
     binary, ranks = install()
     corpora = PEERS / "corpora"
-    if not (corpora / "chat.jsonl").exists():
+    if not (corpora / "long").exists():
         print(run(sys.executable, HERE / "corpora.py", corpora, check=True).stdout)
     files = {path.stem: path for path in sorted([*corpora.glob("*.txt"), *corpora.glob("*.jsonl")])}
     small = PEERS / "small"
@@ -114,14 +135,56 @@ def main():
         print(f"\n{corpus}: {ratio['cold']:.2f}x cold, {ratio['warm']:.2f}x warm{over}; counts differ: {', '.join(wrong) or 'none'}")
         for peer, row in sorted(rows.items(), key=lambda item: -item[1]["warm"]):
             print(f"  {peer:14} {row['cold']:7.1f} / {row['warm']:7.1f}")
-    print("\nload and first count, ms of processor time; memory it takes, MB")
-    for peer, row in sorted(best["prose_en"].items(), key=lambda item: item[1]["first_ms"]):
-        print(f"  {peer:14} {row['first_ms']:8.2f} {row['memory_mb']:7.1f}" + (f" (after the corpus {row['memory_after_mb']:.1f})" if "memory_after_mb" in row else ""))
-    print("\nthreads: " + run(binary, "threads", options.encoding, files["prose_en"]).stdout.strip())
+    print("\nmemory in MB, which the first count takes and which is held after the corpus")
+    for peer, row in sorted(best["prose_en"].items(), key=lambda item: item[1]["memory_mb"]):
+        print(f"  {peer:14} {row['memory_mb']:7.1f}" + (f" {row['memory_after_mb']:7.1f}" if "memory_after_mb" in row else ""))
+
+    print("\na batch of 4 kB texts on all cores: x one thread, and MB that the other threads hold")
+    threads = {}
+    for corpus, path in files.items():
+        row = threads[corpus] = lines(run(binary, "threads", options.encoding, path))[0]
+        print(f"  {corpus:14} {row['ratio']:.2f} on {row['threads']} cores, {row['memory_mb']:.1f} MB; a batch of {row['one_ms']:.1f} ms on one")
+
+    print("\nwhat calls cost: first count in ms, a call with 20 bytes in ns, a million texts of 20 to 100 bytes in ms")
+    prose, table = files["prose_en"], collections.defaultdict(dict)
+    for _ in range(options.rounds):
+        for row in lines(run(binary, "calls", options.encoding)):
+            keep(table["Rust"], row)
+        for peer in ["tokenbook", *peers]:
+            for row in lines(run(PYTHON, HERE / "peer.py", peer, options.encoding, "calls", ranks, prose)):
+                keep(table["Python"], row)
+        for peer in ["tokenbook", *JS]:
+            for row in lines(run("node", HERE / "peer.mjs", peer, options.encoding, "calls", prose, cwd=PEERS)):
+                keep(table["Node"], row)
+    for language, rows in table.items():
+        own = rows["tokenbook"]
+        for peer, row in rows.items():
+            text = ", ".join(f"{row[key]:.{places}f} ({row[key] / own[key]:.1f}x)" for key, places in (("first_ms", 2), ("call_ns", 0), ("batch_ms", 0)) if key in row)
+            wrong = "" if row.get("tokens") == own.get("tokens") else ", counts differ"
+            blocked = f", {row['blocked_ms']:.0f} ms at once on the event loop" if "blocked_ms" in row else ""
+            print(f"  {language:7} {peer:14} {text}{blocked}{wrong}")
+
     print("\n1 MB inputs, ms")
-    for line in run(*pin, binary, "adversarial", options.encoding).stdout.splitlines():
-        row = json.loads(line)
-        print(f"  {row['input']:20} {row['ms']:7.1f} ms {row['tokens']:9} tokens")
+    cliffs = {"tokenbook": {row["input"]: row for row in lines(run(*pin, binary, "long", options.encoding, corpora / "long"))}}
+    for peer in ["tiktoken", "gigatoken", "fastokens"]:
+        cliffs[peer] = {row["input"]: row for row in lines(run(*pin, PYTHON, HERE / "peer.py", peer, options.encoding, corpora / "long", ranks))}
+    for name, row in cliffs["tokenbook"].items():
+        theirs = {peer: rows[name] for peer, rows in cliffs.items() if peer != "tokenbook" and name in rows}
+        shown = ", ".join(f"{peer} {one['ms']:.0f}" if "ms" in one else f"{peer} fails" for peer, one in theirs.items())
+        wrong = [peer for peer, one in theirs.items() if one.get("tokens", row["tokens"]) != row["tokens"]]
+        print(f"  {name:20} {row['ms']:7.1f}; {shown}" + (f"; counts differ: {', '.join(wrong)}" if wrong else ""))
+
+    whole = {corpus: rows for corpus, rows in best.items() if corpus in files and len(rows) > 1}
+    ahead = lambda corpus, key: whole[corpus]["tokenbook"][key] / max(row[key] for peer, row in whole[corpus].items() if peer != "tokenbook")
+    print("\nwanted and measured")
+    for key in ("cold", "warm"):
+        print(f"  {key}, x the fastest peer: " + ", ".join(f"{corpus} {ahead(corpus, key):.2f}" for corpus in whole))
+    print("  two threads, x one, wanted 1.8: " + ", ".join(f"{corpus} {row['ratio']:.2f}" for corpus, row in threads.items()))
+    print(f"  a call with 20 bytes: Python {table['Python']['tokenbook']['call_ns']:.0f} ns, wanted 300; Node {table['Node']['tokenbook']['call_ns']:.0f}, wanted 1000")
+    print("  first count, wanted 2 ms: " + ", ".join(f"{language} {rows['tokenbook']['first_ms']:.2f}" for language, rows in table.items()))
+    print(f"  memory of one thread, wanted 30 MB: {max(rows['tokenbook']['memory_after_mb'] for rows in whole.values()):.1f}")
+    slowest = max(cliffs["tokenbook"].values(), key=lambda row: row["ms"])
+    print(f"  the slowest 1 MB: {slowest['ms']:.0f} ms ({slowest['input']})")
     for peer, reason in failed.items():
         print(f"not measured: {peer}: {reason}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,30 @@ def test_a_ledger_refuses_names_that_no_file_should_hold() -> None:
             with pytest.raises(tokenbook.InvalidArgumentError):
                 book.record(model="gpt-4o", at=at)
         assert book.record(model="gpt-4o", at=AT).status == "recorded"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_ledger_that_was_open_before_a_fork_records_on_both_sides(tmp_path: Path) -> None:
+    with tokenbook.Ledger(tmp_path / "ledger.db") as book:
+        book.record(model="gpt-4o", at=AT, id="before")
+        children = []
+        for child in range(3):
+            process = os.fork()
+            if process == 0:
+                # In the child nothing may reach pytest, whatever goes wrong.
+                try:
+                    for call in range(50):
+                        book.record(model="gpt-4o", at=AT, id=f"{child}-{call}")
+                    os._exit(0 if book.verify().ok else 2)
+                finally:
+                    os._exit(1)
+            children.append(process)
+        for call in range(50):
+            book.record(model="gpt-4o", at=AT, id=f"parent-{call}")
+        assert [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in children] == [0, 0, 0]
+        assert book.record(model="gpt-4o", at=AT, id="2-49").status == "duplicate"
+        assert book.report().total.calls == 201
+        assert book.verify().ok
 
 
 def test_bytes_that_are_no_utf8_do_not_end_a_stream() -> None:

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{AsyncTask, Buffer, Env, Error, Result, Status, Task};
+use napi::bindgen_prelude::{AsyncTask, Buffer, Env, Error, Result, Status, Task, Uint32Array, Utf16String};
 use napi_derive::napi;
 use tokenbook_wire as wire;
 
@@ -25,10 +25,10 @@ pub fn count_up_to(text: String, limit: f64, encoding: String) -> Result<Option<
     wire::count_up_to_number(&text, limit, &encoding).map(|tokens| tokens.map(number)).map_err(throw)
 }
 
-/// Counts the tokens of many texts on all cores, off the event loop.
-#[napi(catch_unwind, ts_return_type = "Promise<Array<number>>")]
-pub fn count_batch(texts: Vec<String>, encoding: String) -> AsyncTask<CountBatch> {
-    AsyncTask::new(CountBatch { texts, encoding })
+/// Counts the tokens of many texts on all cores, off the event loop: all texts as one, and the length of each.
+#[napi(catch_unwind, ts_return_type = "Promise<Uint32Array>")]
+pub fn count_batch(joined: Utf16String, lengths: &[u32], encoding: String) -> AsyncTask<CountBatch> {
+    AsyncTask::new(CountBatch { joined, lengths: lengths.to_vec(), encoding })
 }
 
 /// Runs an operation that needs no ledger: JSON text in, JSON text out.
@@ -235,20 +235,21 @@ impl Task for MeterStep {
 
 /// A batch count on libuv's pool.
 pub struct CountBatch {
-    texts: Vec<String>,
+    joined: Utf16String,
+    lengths: Vec<u32>,
     encoding: String,
 }
 
 impl Task for CountBatch {
-    type Output = Vec<u64>;
-    type JsValue = Vec<f64>;
+    type Output = Vec<u32>;
+    type JsValue = Uint32Array;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        wire::count_batch(&self.texts, &self.encoding).map_err(throw)
+        wire::count_batch_utf16(&self.joined, &self.lengths, &self.encoding).map_err(throw)
     }
 
     fn resolve(&mut self, _: Env, output: Self::Output) -> Result<Self::JsValue> {
-        Ok(output.into_iter().map(number).collect())
+        Ok(output.into())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 use tokenbook_wire as wire;
 
 /// Texts shorter than this are counted without releasing the interpreter, which would cost more than the counting.
@@ -18,21 +18,44 @@ mod tokenbook_python {
     use super::{Ledger, Meter, UsageStream, call, cost_batch, count, count_batch, count_up_to};
 }
 
-/// Counts the tokens of a text.
+/// Counts the tokens of ``text`` exactly.
+///
+/// Text that looks like a special token is counted as ordinary text. The encoding is ``o200k_base`` unless a model or an
+/// encoding is named.
+///
+/// Raises ``UnknownModelError`` where no public vocabulary is known for the model.
 #[pyfunction]
-fn count(py: Python<'_>, text: &Bound<'_, PyString>, encoding: &str) -> PyResult<u64> {
-    let text = well_formed(text)?;
-    if text.len() < DETACH_FROM_BYTES {
-        return wire::count(&text, encoding).map_err(raise);
-    }
-    py.detach(|| wire::count(&text, encoding)).map_err(raise)
+#[pyo3(signature = (text, *, model=None, encoding=None))]
+fn count(text: &Bound<'_, PyAny>, model: Option<&str>, encoding: Option<&str>) -> PyResult<u64> {
+    let py = text.py();
+    let given = string(text, || "text".to_owned())?;
+    let mended;
+    let text = if let Ok(text) = given.to_str() {
+        text
+    } else {
+        mended = well_formed(given)?;
+        &mended
+    };
+    let count = || wire::count(text, wire::encoding_or_model(encoding, model)?);
+    let count = if text.len() < DETACH_FROM_BYTES { count() } else { py.detach(count) };
+    count.map_err(|error| raise_own(py, &error))
 }
 
-/// Counts the tokens of many texts on all cores.
+/// Counts the tokens of many texts exactly, on all cores.
+///
+/// Raises ``UnknownModelError`` where no public vocabulary is known for the model.
 #[pyfunction]
-fn count_batch(py: Python<'_>, texts: Vec<Bound<'_, PyString>>, encoding: &str) -> PyResult<Vec<u64>> {
-    let texts = texts.iter().map(well_formed).collect::<PyResult<Vec<_>>>()?;
-    py.detach(|| wire::count_batch(&texts, encoding)).map_err(raise)
+#[pyo3(signature = (texts, *, model=None, encoding=None))]
+fn count_batch(texts: &Bound<'_, PyAny>, model: Option<&str>, encoding: Option<&str>) -> PyResult<Vec<u64>> {
+    let py = texts.py();
+    let texts = match texts.cast::<PyList>() {
+        Ok(list) => list.clone(),
+        Err(_) => py.get_type::<PyList>().call1((texts,))?.cast_into()?,
+    };
+    let texts = texts.iter().enumerate().map(|(at, text)| well_formed(string(&text, || format!("texts[{at}]"))?));
+    let texts = texts.collect::<PyResult<Vec<_>>>()?;
+    py.detach(|| wire::count_batch(&texts, wire::encoding_or_model(encoding, model)?))
+        .map_err(|error| raise_own(py, &error))
 }
 
 /// Counts the tokens of a text, or gives `None` as soon as there are more than `limit`.
@@ -195,6 +218,23 @@ fn well_formed(text: &Bound<'_, PyString>) -> PyResult<PyBackedStr> {
     let utf16 = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
     let mended = utf16.call_method1("decode", ("utf-16-le", "replace"))?;
     PyBackedStr::try_from(mended.cast_into::<PyString>()?)
+}
+
+/// A value as the string that it has to be; the package has the words for what is none.
+fn string<'a, 'py>(value: &'a Bound<'py, PyAny>, place: impl FnOnce() -> String) -> PyResult<&'a Bound<'py, PyString>> {
+    match value.cast() {
+        Ok(string) => Ok(string),
+        Err(error) => {
+            value.py().import("tokenbook._count")?.call_method1("_text", (value, place()))?;
+            Err(error.into())
+        }
+    }
+}
+
+/// The error that the package raises for a fault, from functions that it hands on as they are.
+fn raise_own(py: Python<'_>, error: &wire::Error) -> PyErr {
+    let made = py.import("tokenbook.errors").and_then(|it| it.call_method1("from_fault", (wire::fault(error),)));
+    made.map_or_else(|error| error, PyErr::from_value)
 }
 
 /// `RuntimeError(fault)`, which the Python layer turns into its own class by the fault's code.

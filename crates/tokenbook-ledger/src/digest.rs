@@ -191,15 +191,27 @@ fn write_canonical(value: &Value, text: &mut String, depth: u32) -> Result<()> {
                 if at > 0 {
                     text.push(',');
                 }
-                write_plain(key, text);
+                write_text(key, text);
                 text.push(':');
                 write_canonical(item, text, depth + 1)?;
             }
             text.push('}');
         }
+        Value::String(value) => write_text(value, text),
         plain => write_plain(plain, text),
     }
     Ok(())
+}
+
+/// Writes text: most has nothing to escape and is copied as it is.
+fn write_text(value: &str, text: &mut String) {
+    if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        write_plain(value, text);
+    }
 }
 
 fn write_plain<T: serde::Serialize + ?Sized>(value: &T, text: &mut String) {

@@ -366,8 +366,7 @@ impl Ledger {
             }
             let mut found = Vec::new();
             let by_key = format!(
-                "SELECT {CALL_COLUMNS} FROM call WHERE seq IN (SELECT seq FROM new_key WHERE key = ?1 \
-                 UNION ALL SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 \
+                "SELECT {CALL_COLUMNS} FROM call WHERE seq IN (SELECT seq FROM call_key WHERE key = ?1) AND id = ?2 \
                  AND combo IN (SELECT id FROM combo WHERE provider = ?3)"
             );
             let mut by_key = db.prepare_cached(&by_key).map_err(sqlite)?;
@@ -379,7 +378,7 @@ impl Ledger {
             }
             let tail = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq > ?1 AND id = ?2");
             let mut tail = db.prepare_cached(&tail).map_err(sqlite)?;
-            let mut rows = tail.query((head.folded, id)).map_err(sqlite)?;
+            let mut rows = tail.query((head.indexed, id)).map_err(sqlite)?;
             while let Some(row) = rows.next().map_err(sqlite)? {
                 found.push(call(db, names, row)?.call);
             }

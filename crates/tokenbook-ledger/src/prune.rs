@@ -39,6 +39,7 @@ impl Ledger {
             let (calls, _held) = writer.transact(|writer, head| {
                 let boundary = boundary.max(head.pruned_before);
                 writer.fold(head)?;
+                writer.index(head)?;
                 let mut gone: Vec<i64> = Vec::new();
                 let mut runs: Vec<(i64, i64, Digest)> = Vec::new();
                 walk_chain(
@@ -60,12 +61,10 @@ impl Ledger {
                 )?;
                 let db = &writer.db;
                 let mut forget = db.prepare("DELETE FROM call_key WHERE key = ?1 AND seq = ?2").map_err(sqlite)?;
-                let mut forget_new = db.prepare("DELETE FROM new_key WHERE key = ?1 AND seq = ?2").map_err(sqlite)?;
                 let mut delete = db.prepare("DELETE FROM call WHERE seq = ?1").map_err(sqlite)?;
                 for seq in &gone {
                     if let Some((provider, id)) = call_place(db, *seq)? {
                         forget.execute((key(provider, &id), seq)).map_err(sqlite)?;
-                        forget_new.execute((key(provider, &id), seq)).map_err(sqlite)?;
                     }
                     delete.execute([seq]).map_err(sqlite)?;
                 }

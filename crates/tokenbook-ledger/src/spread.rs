@@ -59,18 +59,34 @@ fn step(output: u64, limit: u64) -> u16 {
 }
 
 /// One call's sizes as places in histograms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codes([u16; 5]);
+
+impl Codes {
+    /// Where a size is unknown.
+    const NONE: u16 = u16::MAX;
+
+    pub(crate) fn of(sizes: &Sizes) -> Self {
+        let code =
+            |measure: Measure, place: Option<u16>| place.map_or(Self::NONE, |place| (measure as u16) << BITS | place);
+        let used = sizes.output_tokens.zip(sizes.limit).map(|(output, limit)| step(output, limit));
+        Self([
+            code(Measure::DurationMs, sizes.duration_ms.map(place)),
+            code(Measure::FirstTokenMs, sizes.first_token_ms.map(place)),
+            code(Measure::InputTokens, sizes.input_tokens.map(place)),
+            code(Measure::OutputTokens, sizes.output_tokens.map(place)),
+            code(Measure::Utilization, used),
+        ])
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = u16> {
+        self.0.into_iter().filter(|code| *code != Self::NONE)
+    }
+}
+
+/// One call's sizes as places in histograms.
 pub(crate) fn codes(sizes: &Sizes) -> impl Iterator<Item = u16> {
-    let code = |measure: Measure, place: u16| (measure as u16) << BITS | place;
-    let used = sizes.output_tokens.zip(sizes.limit).map(|(output, limit)| step(output, limit));
-    [
-        sizes.duration_ms.map(|value| code(Measure::DurationMs, place(value))),
-        sizes.first_token_ms.map(|value| code(Measure::FirstTokenMs, place(value))),
-        sizes.input_tokens.map(|value| code(Measure::InputTokens, place(value))),
-        sizes.output_tokens.map(|value| code(Measure::OutputTokens, place(value))),
-        used.map(|step| code(Measure::Utilization, step)),
-    ]
-    .into_iter()
-    .flatten()
+    Codes::of(sizes).iter()
 }
 
 /// Places of a page.

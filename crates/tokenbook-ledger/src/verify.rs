@@ -153,18 +153,13 @@ fn check_calls(
     found: &mut Verification,
 ) -> Result<Deltas> {
     let mut pruned = pruned_runs(db)?.into_iter().peekable();
-    let mut indexed = db
-        .prepare(
-            "SELECT 1 FROM new_key WHERE key = ?1 AND seq = ?2 \
-                 UNION ALL SELECT 1 FROM call_key WHERE key = ?1 AND seq = ?2",
-        )
-        .map_err(sqlite)?;
+    let mut has_key = db.prepare("SELECT 1 FROM call_key WHERE key = ?1 AND seq = ?2").map_err(sqlite)?;
     let mut statement = db.prepare(&format!("SELECT {CALL_COLUMNS} FROM call ORDER BY seq")).map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     let mut sums = Deltas::default();
     let mut seen = Facts::default();
     let (mut last, mut link) = (0, CHAIN_START);
-    let mut folded = 0_i64;
+    let mut indexed = 0_i64;
     let compare = |seq: i64, link: &Digest, found: &mut Verification| {
         if let Some(outside) = outside
             && outside.seq == seq
@@ -199,17 +194,17 @@ fn check_calls(
                 continue;
             }
         }
-        if seq <= head.folded {
-            folded += 1;
+        if seq <= head.indexed {
+            indexed += 1;
             let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
             let provider = names.combo(db, row.get(1).map_err(sqlite)?)?.provider;
             let key = key(provider, id);
-            if !indexed.exists((key, seq)).map_err(sqlite)? {
+            if !has_key.exists((key, seq)).map_err(sqlite)? {
                 found.add(ProblemKind::Index, format!("call {seq} ({id:?}) is not in the index of ids"));
             }
-            if facts(db, names, row, &mut seen).is_ok() {
-                sums.add(calendar, &seen);
-            }
+        }
+        if seq <= head.folded && facts(db, names, row, &mut seen).is_ok() {
+            sums.add(calendar, &seen);
         }
     }
     if let Some((_, end, chain)) = pruned.next_if(|(first, ..)| *first == last + 1) {
@@ -224,11 +219,9 @@ fn check_calls(
     if i64::try_from(found.calls) != Ok(head.count) {
         found.add(ProblemKind::Lost, format!("there are {} calls instead of {}", found.calls, head.count));
     }
-    let keys: i64 = db
-        .query_row("SELECT (SELECT count(*) FROM call_key) + (SELECT count(*) FROM new_key)", [], |row| row.get(0))
-        .map_err(sqlite)?;
-    if keys != folded {
-        found.add(ProblemKind::Index, format!("the index of ids has {keys} entries instead of {folded}"));
+    let keys: i64 = db.query_row("SELECT count(*) FROM call_key", [], |row| row.get(0)).map_err(sqlite)?;
+    if keys != indexed {
+        found.add(ProblemKind::Index, format!("the index of ids has {keys} entries instead of {indexed}"));
     }
     Ok(sums)
 }

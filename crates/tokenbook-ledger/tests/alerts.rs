@@ -184,20 +184,34 @@ fn a_budget_is_told_of_at_each_level_and_anew_in_the_next_period() {
 
 #[test]
 fn a_flood_of_one_tool_is_told_while_its_hour_runs_and_ends() {
-    let ledger = ledger();
-    only(&ledger, r#"{"kind": "tool_spike"}"#);
-    for hour in 0..600 {
-        record(&ledger, if hour % 24 < 12 { 10 } else { 2 }, |_| with_tool(at(hour), true));
+    // Calls count alike whether they are folded or not, or some of each.
+    for folds in [false, true] {
+        let ledger = ledger();
+        let fold = || {
+            if folds {
+                ledger.checkpoint().expect("folded");
+            }
+        };
+        only(&ledger, r#"{"kind": "tool_spike"}"#);
+        for hour in 0..600 {
+            record(&ledger, if hour % 24 < 12 { 10 } else { 2 }, |_| with_tool(at(hour), true));
+            if hour % 250 == 249 {
+                fold();
+            }
+        }
+        assert!(ledger.alerts_check(at(600)).expect("checked").is_empty());
+        for _ in 0..2 {
+            record(&ledger, 30, |_| with_tool(at(600), true));
+            fold();
+        }
+        let notices = ledger.alerts_check(at(600)).expect("checked");
+        assert_eq!(told(&notices), [("tool_spike", Some("search"), AlertChange::Started)]);
+        assert!(notices[0].alert.value < 1e-4);
+        record(&ledger, 10, |_| with_tool(at(601), true));
+        assert!(ledger.alerts_check(at(601)).expect("checked").is_empty(), "the last whole hour is that of the flood");
+        let ended = ledger.alerts_check(at(602)).expect("checked");
+        assert_eq!(told(&ended), [("tool_spike", Some("search"), AlertChange::Ended)]);
     }
-    assert!(ledger.alerts_check(at(600)).expect("checked").is_empty());
-    record(&ledger, 60, |_| with_tool(at(600), true));
-    let notices = ledger.alerts_check(at(600)).expect("checked");
-    assert_eq!(told(&notices), [("tool_spike", Some("search"), AlertChange::Started)]);
-    assert!(notices[0].alert.value < 1e-4);
-    record(&ledger, 10, |_| with_tool(at(601), true));
-    assert!(ledger.alerts_check(at(601)).expect("checked").is_empty(), "the last whole hour is that of the flood");
-    let ended = ledger.alerts_check(at(602)).expect("checked");
-    assert_eq!(told(&ended), [("tool_spike", Some("search"), AlertChange::Ended)]);
 }
 
 #[test]

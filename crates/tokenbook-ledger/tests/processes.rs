@@ -43,17 +43,22 @@ fn calls(prefix: &str, from: u64, count: u64) -> Vec<Call> {
     (from..from + count).map(call).collect()
 }
 
-/// Appends and says which calls were acknowledged, until it is killed or its time is over.
+/// Appends and says which calls were acknowledged, until it is killed or its time is over; may fold and bring in the log
+/// without pause meanwhile.
 #[test]
 #[ignore = "is started by the other tests, as a process of its own"]
 fn appending() {
     let task = variable(TASK).expect("a task");
     let parts: Vec<&str> = task.split('|').collect();
-    let [path, prefix, batch, durability, milliseconds] = parts[..] else { panic!("no task: {task}") };
+    let [path, prefix, batch, durability, milliseconds, folds] = parts[..] else { panic!("no task: {task}") };
     let durability = if durability == "full" { Durability::Full } else { Durability::Process };
     let batch: u64 = batch.parse().expect("a number");
     let end = now() + Duration::from_millis(milliseconds.parse().expect("a number"));
     let ledger = Ledger::open(path, &Options { durability, ..Options::default() }).expect("opened");
+    if folds == "folds" {
+        let ledger = ledger.clone();
+        std::thread::spawn(move || while ledger.checkpoint().is_ok() {});
+    }
     let mut next = 0;
     while now() < end {
         let mut acknowledged = String::from("\n");
@@ -69,8 +74,9 @@ fn appending() {
     }
 }
 
-fn start(path: &Path, prefix: &str, batch: u64, durability: &str, milliseconds: u64) -> Child {
-    let task = format!("{}|{prefix}|{batch}|{durability}|{milliseconds}", path.display());
+fn start(path: &Path, prefix: &str, batch: u64, durability: &str, milliseconds: u64, folds: bool) -> Child {
+    let folds = if folds { "folds" } else { "" };
+    let task = format!("{}|{prefix}|{batch}|{durability}|{milliseconds}|{folds}", path.display());
     Command::new(std::env::current_exe().expect("this test"))
         .args(["appending", "--exact", "--ignored", "--nocapture"])
         .env(TASK, task)
@@ -127,7 +133,8 @@ fn killed_processes_lose_nothing_acknowledged_and_double_nothing() {
         let path = folder.path().join("ledger.db");
         let batch = [1, 10, 100, 700][usize::try_from(kill % 4).expect("small")];
         let durability = if kill % 3 == 0 { "process" } else { "full" };
-        let mut child = start(&path, &format!("k{kill}"), batch, durability, 60_000);
+        // Every other one is killed amid folds and checkpoints.
+        let mut child = start(&path, &format!("k{kill}"), batch, durability, 60_000, kill / 4 % 2 == 1);
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(std::result::Result::ok);
         random ^= random << 13;
         random ^= random >> 7;
@@ -162,7 +169,7 @@ fn four_processes_append_at_once_without_loss_or_refusal() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ledger.db");
     let children: Vec<Child> =
-        (0..4).map(|at| start(&path, &format!("p{at}"), [1, 1, 7, 50][at], "full", milliseconds)).collect();
+        (0..4).map(|at| start(&path, &format!("p{at}"), [1, 1, 7, 50][at], "full", milliseconds, at == 3)).collect();
     let readers: Vec<_> = children
         .into_iter()
         .map(|mut child| {

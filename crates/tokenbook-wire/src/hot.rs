@@ -20,6 +20,19 @@ fn unknown(name: &str) -> Error {
     .with("model", shown)
 }
 
+/// The name of an encoding or of a model, of which one at most is given.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidArgument`] when both are.
+#[inline]
+pub fn encoding_or_model<'a>(encoding: Option<&'a str>, model: Option<&'a str>) -> Result<&'a str> {
+    match (encoding, model) {
+        (Some(_), Some(_)) => Err(Error::invalid("expected an encoding or a model, got both")),
+        (given, other) => Ok(given.or(other).unwrap_or("o200k_base")),
+    }
+}
+
 /// Counts the tokens of a text exactly, in an encoding or in that of a model.
 ///
 /// # Errors
@@ -36,6 +49,81 @@ pub fn count(text: &str, name: &str) -> Result<u64> {
 /// [`ErrorCode::UnknownModel`] when `name` is neither an encoding nor a model with a public vocabulary.
 pub fn count_batch<T: AsRef<str> + Sync>(texts: &[T], name: &str) -> Result<Vec<u64>> {
     guard(|| Ok(encoding(name)?.count_batch(texts).into_iter().map(Count::get).collect()))
+}
+
+/// [`count_batch`] of texts that come as one in UTF-16 with the length of each: the form in which JavaScript hands over
+/// many in the least time. A lone surrogate counts as U+FFFD.
+///
+/// # Errors
+///
+/// As [`count_batch`], and [`ErrorCode::InvalidArgument`] when the lengths are not those of the text.
+pub fn count_batch_utf16(joined: &[u16], lengths: &[u32], name: &str) -> Result<Vec<u32>> {
+    guard(|| {
+        let encoding = encoding(name)?;
+        let (text, ends) = utf8(joined, lengths)?;
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let texts: Vec<&str> = starts.zip(&ends).map(|(start, &end)| &text[start..end]).collect();
+        Ok(encoding.count_batch(&texts).into_iter().map(narrow).collect())
+    })
+}
+
+/// The tokens of one of JavaScript's strings, which are shorter than 2³⁰.
+fn narrow(count: Count) -> u32 {
+    u32::try_from(count.get()).expect("fewer tokens than bytes")
+}
+
+/// Texts that come as one, in UTF-8, and where each ends.
+fn utf8(joined: &[u16], lengths: &[u32]) -> Result<(String, Vec<usize>)> {
+    let wrong = || Error::invalid(format!("the lengths don't add up to the {} of the text", joined.len()));
+    let (mut bytes, mut ends, mut rest) = (Vec::with_capacity(joined.len()), Vec::with_capacity(lengths.len()), joined);
+    for &length in lengths {
+        let (text, behind) = rest.split_at_checked(length as usize).ok_or_else(wrong)?;
+        push_utf8(&mut bytes, text);
+        ends.push(bytes.len());
+        rest = behind;
+    }
+    let text = String::from_utf8(bytes).expect("written as UTF-8");
+    if rest.is_empty() { Ok((text, ends)) } else { Err(wrong()) }
+}
+
+/// Writes UTF-16 as UTF-8, with U+FFFD for lone surrogates.
+#[expect(clippy::cast_possible_truncation, reason = "bits are taken apart")]
+fn push_utf8(bytes: &mut Vec<u8>, units: &[u16]) {
+    if units.iter().all(|&unit| unit < 0x80) {
+        bytes.extend(units.iter().map(|&unit| unit as u8));
+        return;
+    }
+    let mut units = units;
+    while let [unit, behind @ ..] = units {
+        let mut point = u32::from(*unit);
+        units = behind;
+        let low = |bits: u32| 0x80 | (bits & 0x3f) as u8;
+        if point < 0x80 {
+            bytes.push(point as u8);
+            continue;
+        }
+        if point < 0x800 {
+            bytes.extend_from_slice(&[0xc0 | (point >> 6) as u8, low(point)]);
+            continue;
+        }
+        if point & 0xf800 == 0xd800 {
+            match units {
+                [second @ 0xdc00..=0xdfff, behind @ ..] if point < 0xdc00 => {
+                    point = 0x10000 + ((point & 0x3ff) << 10) + u32::from(second & 0x3ff);
+                    units = behind;
+                    bytes.extend_from_slice(&[
+                        0xf0 | (point >> 18) as u8,
+                        low(point >> 12),
+                        low(point >> 6),
+                        low(point),
+                    ]);
+                    continue;
+                }
+                _ => point = 0xfffd,
+            }
+        }
+        bytes.extend_from_slice(&[0xe0 | (point >> 12) as u8, low(point >> 6), low(point)]);
+    }
 }
 
 /// Counts the tokens of a text, or gives `None` as soon as there are more than `limit`.
@@ -112,6 +200,29 @@ fn refused(column: &str, numbers: impl Iterator<Item = i64>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_in_utf16_count_as_the_same_texts() {
+        let texts = ["", "a", "caf\u{e9} \u{20ac}", "\u{1f600}", "", "\u{fffd}", "plain words"];
+        let joined: Vec<u16> = texts.iter().flat_map(|text| text.encode_utf16()).collect();
+        let lengths: Vec<u32> = texts.iter().map(|text| text.encode_utf16().map(|_| 1).sum()).collect();
+        let want: Vec<u64> = count_batch(&texts, "gpt-4o").expect("a model");
+        let have = count_batch_utf16(&joined, &lengths, "gpt-4o").expect("a model");
+        assert_eq!(have.into_iter().map(u64::from).collect::<Vec<_>>(), want);
+        let units: Vec<u16> = (0..=u16::MAX).chain((0..=u16::MAX).rev()).chain([0xd800]).collect();
+        let mut bytes = Vec::new();
+        push_utf8(&mut bytes, &units);
+        assert!(bytes == String::from_utf16_lossy(&units).as_bytes());
+        // Halves of a pair in two texts are two lone surrogates.
+        let halves = count_batch_utf16(&[0xd83d, 0xde00], &[1, 1], "gpt-4o").expect("a model");
+        assert_eq!(halves, [1, 1].map(|_| u32::try_from(count("\u{fffd}", "gpt-4o").expect("a model")).expect("few")));
+        assert_eq!(count_batch_utf16(&[], &[], "gpt-4o").expect("a model"), [0; 0]);
+        for lengths in [&[1][..], &[3], &[1, 2], &[]] {
+            let error = count_batch_utf16(&[65, 66], lengths, "gpt-4o").expect_err("not the lengths");
+            assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        }
+        assert_eq!(count_batch_utf16(&[], &[], "no-such").expect_err("no model").code(), ErrorCode::UnknownModel);
+    }
 
     fn packed(numbers: &[i64]) -> Vec<u8> {
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()

@@ -2,6 +2,7 @@
 //!
 //! The vocabularies are in the program as tables that are read in place: nothing is loaded, built or downloaded.
 
+mod batch;
 mod bpe;
 mod cache;
 mod class;
@@ -16,6 +17,7 @@ mod models;
 mod raw;
 mod repeat;
 mod scan;
+mod spare;
 mod special;
 mod split;
 #[cfg(test)]
@@ -23,10 +25,7 @@ mod tests;
 mod vocab;
 
 use std::fmt;
-use std::num::NonZero;
 use std::str::FromStr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -55,9 +54,6 @@ pub enum Encoding {
     /// Of gpt-oss: `o200k_base` with the special tokens of the harmony format.
     O200kHarmony,
 }
-
-/// Batches of this many bytes and more are counted on all cores; below, a thread costs more than it saves.
-const PARALLEL_BYTES: usize = 256 * 1024;
 
 impl Encoding {
     /// Every encoding, oldest first.
@@ -105,38 +101,7 @@ impl Encoding {
 
     /// Counts the tokens of each text, on all cores when there is much to count.
     pub fn count_batch<T: AsRef<str> + Sync>(self, texts: &[T]) -> Vec<Count> {
-        let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
-        let threads = if bytes < PARALLEL_BYTES { 1 } else { cores().min(texts.len()) };
-        self.count_batch_with(texts, threads)
-    }
-
-    /// Counts the tokens of each text on this many threads.
-    fn count_batch_with<T: AsRef<str> + Sync>(self, texts: &[T], threads: usize) -> Vec<Count> {
-        if threads < 2 {
-            return texts.iter().map(|text| self.count(text.as_ref())).collect();
-        }
-        // Threads take shares as they come, so that one long text doesn't keep the others waiting.
-        let share = (texts.len() / (threads * 16)).max(1);
-        let next = AtomicUsize::new(0);
-        let mut counts = vec![Count::ZERO; texts.len()];
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let start = next.fetch_add(share, Ordering::Relaxed);
-                let Some(rest) = texts.get(start..).filter(|rest| !rest.is_empty()) else { return done };
-                let rest = &rest[..share.min(rest.len())];
-                done.push((start, rest.iter().map(|text| self.count(text.as_ref())).collect::<Vec<_>>()));
-            }
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let all = others.into_iter().map(|other| other.join().expect("counting doesn't panic"));
-            for (start, part) in all.chain([own]).flatten() {
-                counts[start..start + part.len()].copy_from_slice(&part);
-            }
-        });
-        counts
+        batch::count(self, texts)
     }
 
     /// Counts the tokens of a text, and gives up as soon as there are more than `limit`.
@@ -267,11 +232,6 @@ impl Encoding {
 /// A number of tokens in memory, which is far below the largest count.
 fn counted(tokens: u64) -> Count {
     Count::new(tokens).expect("fewer tokens than bytes in memory")
-}
-
-fn cores() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 impl fmt::Display for Encoding {

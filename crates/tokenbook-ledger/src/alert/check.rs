@@ -6,11 +6,12 @@ use tokenbook::{Count, Result, Timestamp};
 
 use crate::alert::numeric::{rounded, wilson_lower};
 use crate::alert::spike::{SpikeLimits, UNLIKELY, judge_hour};
-use crate::alert::{Alert, AlertKind, AlertRule};
+use crate::alert::{Alert, AlertKind, AlertRule, ToolHours};
 use crate::budget::{BudgetStatus, Context, Counters, Period};
 use crate::calendar::{Calendar, MS_PER_HOUR};
 use crate::insight::{MOST_DAYS, predict, without_gaps};
 use crate::report::{Group, ReportQuery, gather, gather::Question};
+use crate::store::row::{FACT_COLUMNS, Facts, facts};
 use crate::store::sqlite;
 use crate::sums::{KINDS, Sum, Sums};
 
@@ -213,6 +214,20 @@ fn event(
     })
 }
 
+/// How often tools were called by the calls that are not folded yet.
+fn unfolded(context: &mut Context<'_>) -> Result<ToolHours> {
+    let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1");
+    let mut statement = context.db.prepare_cached(&sql).map_err(sqlite)?;
+    let mut rows = statement.query([context.head.folded]).map_err(sqlite)?;
+    let mut hours = ToolHours::default();
+    let mut seen = Facts::default();
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        facts(context.db, context.names, row, &mut seen)?;
+        hours.add(seen.at, &seen.tools);
+    }
+    Ok(hours)
+}
+
 fn spikes(context: &mut Context<'_>, rule: &AlertRule, now: Timestamp, findings: &mut Vec<Finding>) -> Result<()> {
     let db = context.db;
     let now_hour = now.ms().div_euclid(MS_PER_HOUR);
@@ -224,13 +239,18 @@ fn spikes(context: &mut Context<'_>, rule: &AlertRule, now: Timestamp, findings:
     let mut hours = db
         .prepare_cached("SELECT hour, calls FROM tool_hour WHERE tool = ?1 AND hour >= ?2 AND hour <= ?3")
         .map_err(sqlite)?;
+    let unfolded = unfolded(context)?;
     let mut tool = 0;
-    while let Some(found) = next.query_row([tool], |row| row.get::<_, Option<i64>>(0)).map_err(sqlite)? {
+    loop {
+        let folded: Option<i64> = next.query_row([tool], |row| row.get(0)).map_err(sqlite)?;
+        let Some(found) = folded.into_iter().chain(unfolded.next(tool)).min() else { break };
         tool = found;
-        let (start, end): (i64, i64) = first.query_row([tool], |row| Ok((row.get(0)?, row.get(1)?))).map_err(sqlite)?;
-        if end < now_hour - 1 {
-            continue;
-        }
+        let (start, end): (Option<i64>, Option<i64>) =
+            first.query_row([tool], |row| Ok((row.get(0)?, row.get(1)?))).map_err(sqlite)?;
+        let mut more = unfolded.of(tool).map(|(hour, _)| hour);
+        let end = end.into_iter().chain(more.next_back()).max();
+        let start = start.into_iter().chain(unfolded.of(tool).map(|(hour, _)| hour).next()).min();
+        let Some((start, _)) = start.zip(end.filter(|end| *end >= now_hour - 1)) else { continue };
         let start = start.max(oldest);
         let length = usize::try_from(now_hour - start + 1).unwrap_or(0);
         let mut counts = vec![0_u64; length];
@@ -239,6 +259,11 @@ fn spikes(context: &mut Context<'_>, rule: &AlertRule, now: Timestamp, findings:
             let (hour, calls): (i64, i64) = (row.get(0).map_err(sqlite)?, row.get(1).map_err(sqlite)?);
             if let Some(count) = usize::try_from(hour - start).ok().and_then(|at| counts.get_mut(at)) {
                 *count = calls.unsigned_abs();
+            }
+        }
+        for (hour, calls) in unfolded.of(tool) {
+            if let Some(count) = usize::try_from(hour - start).ok().and_then(|at| counts.get_mut(at)) {
+                *count += calls;
             }
         }
         // The hour that runs can only grow: what is too much already need not wait for its end.

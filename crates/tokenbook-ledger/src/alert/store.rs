@@ -15,13 +15,23 @@ const RULES: &str = "alert_rules";
 /// For how many hours the calls of tools are kept.
 const KEPT_HOURS: i64 = 10 * 168;
 
-/// How often each tool was called in each hour, gathered until the end of a transaction.
+/// How often each tool was called in each hour, of calls that are not folded yet.
 #[derive(Debug, Default)]
 pub(crate) struct ToolHours(BTreeMap<(i64, i64), u64>);
 
 impl ToolHours {
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// The first tool after another one.
+    pub(crate) fn next(&self, tool: i64) -> Option<i64> {
+        self.0.range((tool.saturating_add(1), i64::MIN)..).next().map(|((tool, _), _)| *tool)
+    }
+
+    /// The hours in which a tool was called, and how often.
+    pub(crate) fn of(&self, tool: i64) -> impl DoubleEndedIterator<Item = (i64, u64)> {
+        self.0.range((tool, i64::MIN)..=(tool, i64::MAX)).map(|((_, hour), calls)| (*hour, *calls))
     }
 
     pub(crate) fn add(&mut self, at: i64, tools: &[ToolFacts]) {

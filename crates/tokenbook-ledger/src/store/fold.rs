@@ -7,7 +7,7 @@ use tokenbook::Result;
 
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::hash::FastMap;
-use crate::spread::{Sizes, Spread, codes};
+use crate::spread::{Codes, Spread};
 use crate::store::row::Facts;
 use crate::store::sqlite;
 use crate::sums::{Share, Sums};
@@ -128,71 +128,122 @@ pub(crate) struct Key {
     pub(crate) combo: i64,
 }
 
+/// What rollups tell calls apart by, but for their sessions and what their tools did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Base {
+    hour: i64,
+    day: i64,
+    combo: i64,
+    class: i64,
+    /// Numbers of lists.
+    tags: i64,
+    called: i64,
+    has_tools: bool,
+}
+
 /// Sums not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
+    /// Calls are alike in most of what rollups go by: they are added up here once, and to the rows when those are wanted.
+    bases: FastMap<Base, u32>,
+    base_sums: Vec<Sums>,
+    tag_lists: FastMap<i64, Box<[i64]>>,
     /// Where in `sums` a row's stand: rows are sorted and tables grow without moving the sums, of which each has 800 bytes.
     rows: FastMap<Key, u32>,
     sums: Vec<Sums>,
     /// The calls' sizes by day and combo, not yet made into histograms.
-    sizes: FastMap<(i64, i64), Vec<(i64, Sizes)>>,
+    sizes: FastMap<(i64, i64), Vec<(i64, Codes)>>,
     share: Share,
     tool_share: Share,
 }
 
+/// The sums of a key, in a vector that a table tells the places of.
+fn sums_of<'sums, K: Eq + std::hash::Hash>(
+    places: &mut FastMap<K, u32>,
+    sums: &'sums mut Vec<Sums>,
+    key: K,
+) -> &'sums mut Sums {
+    let next = u32::try_from(sums.len()).expect("there are fewer rows than that on any disk");
+    let at = *places.entry(key).or_insert(next);
+    if at == next {
+        sums.push(Sums::default());
+    }
+    &mut sums[at as usize]
+}
+
 impl Deltas {
     pub(crate) fn clear(&mut self) {
+        self.bases.clear();
+        self.base_sums.clear();
+        self.tag_lists.clear();
         self.rows.clear();
         self.sums.clear();
         self.sizes.clear();
-    }
-
-    fn sums_of<'sums>(rows: &mut FastMap<Key, u32>, sums: &'sums mut Vec<Sums>, key: Key) -> &'sums mut Sums {
-        let next = u32::try_from(sums.len()).expect("there are fewer rows than that on any disk");
-        let at = *rows.entry(key).or_insert(next);
-        if at == next {
-            sums.push(Sums::default());
-        }
-        &mut sums[at as usize]
     }
 
     /// Adds one call to every rollup that it belongs to.
     pub(crate) fn add(&mut self, calendar: &mut Calendar, facts: &Facts) {
         let day = calendar.day_of(facts.at);
         let combo = facts.combo;
-        let mut share = std::mem::take(&mut self.share);
-        share.clone_from(&facts.share);
-        Facts::add_tools(&facts.tools, &mut share);
-        let (rows, sums) = (&mut self.rows, &mut self.sums);
-        let mut add = |kind: Kind, facet, share: &Share| {
-            let bucket = if kind == Kind::Hour { facts.at.div_euclid(MS_PER_HOUR) } else { day };
-            Self::sums_of(rows, sums, Key { kind, bucket, facet, combo }).add_share(share);
+        let has_tools = !facts.tools.is_empty();
+        let base = Base {
+            hour: facts.at.div_euclid(MS_PER_HOUR),
+            day,
+            combo,
+            class: facts.class,
+            tags: facts.tag_list,
+            called: facts.called,
+            has_tools,
         };
-        add(Kind::Hour, 0, &share);
-        add(Kind::Day, 0, &share);
-        add(Kind::Session, facts.session, &share);
-        add(Kind::Class, facts.class, &share);
-        if facts.called != 0 {
-            add(Kind::Called, facts.called, &share);
+        let share = if has_tools {
+            self.share.clone_from(&facts.share);
+            Facts::add_tools(&facts.tools, &mut self.share);
+            &self.share
+        } else {
+            &facts.share
+        };
+        let known = self.base_sums.len();
+        sums_of(&mut self.bases, &mut self.base_sums, base).add_share(share);
+        if self.base_sums.len() > known && base.tags != 0 {
+            self.tag_lists.entry(base.tags).or_insert_with(|| facts.tags.as_slice().into());
         }
-        if facts.tags.is_empty() {
-            add(Kind::Tag, 0, &share);
-        }
-        for tag in &facts.tags {
-            add(Kind::Tag, *tag, &share);
-        }
-        if facts.tools.is_empty() {
-            add(Kind::Tool, 0, &share);
-        }
+        let (rows, sums) = (&mut self.rows, &mut self.sums);
+        let session = Key { kind: Kind::Session, bucket: day, facet: facts.session, combo };
+        sums_of(rows, sums, session).add_share(share);
         for tool in &facts.tools {
-            let mut one = std::mem::take(&mut self.tool_share);
-            one.clone_from(&facts.share);
-            Facts::add_tools(std::slice::from_ref(tool), &mut one);
-            add(Kind::Tool, tool.tool, &one);
-            self.tool_share = one;
+            self.tool_share.clone_from(&facts.share);
+            Facts::add_tools(std::slice::from_ref(tool), &mut self.tool_share);
+            let key = Key { kind: Kind::Tool, bucket: day, facet: tool.tool, combo };
+            sums_of(rows, sums, key).add_share(&self.tool_share);
         }
-        self.share = share;
-        self.sizes.entry((day, combo)).or_default().push((facts.at, facts.sizes));
+        self.sizes.entry((day, combo)).or_default().push((facts.at, Codes::of(&facts.sizes)));
+    }
+
+    /// Adds what calls have in common to the rows.
+    fn add_bases(&mut self) {
+        let (rows, all) = (&mut self.rows, &mut self.sums);
+        #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
+        for (base, at) in self.bases.drain() {
+            let sums = &self.base_sums[at as usize];
+            let mut add = |kind, bucket, facet| {
+                sums_of(rows, all, Key { kind, bucket, facet, combo: base.combo }).add(sums);
+            };
+            add(Kind::Hour, base.hour, 0);
+            add(Kind::Day, base.day, 0);
+            add(Kind::Class, base.day, base.class);
+            if base.called != 0 {
+                add(Kind::Called, base.day, base.called);
+            }
+            match self.tag_lists.get(&base.tags) {
+                Some(tags) => tags.iter().for_each(|tag| add(Kind::Tag, base.day, *tag)),
+                None => add(Kind::Tag, base.day, 0),
+            }
+            if !base.has_tools {
+                add(Kind::Tool, base.day, 0);
+            }
+        }
+        self.base_sums.clear();
+        self.tag_lists.clear();
     }
 
     /// Makes the sizes into histograms by day and by month.
@@ -201,8 +252,8 @@ impl Deltas {
         let all: Vec<_> = self.sizes.drain().collect();
         for ((day, combo), calls) in all {
             let mut spread = Spread::default();
-            for (at, sizes) in calls {
-                spread.add_call(at, codes(&sizes));
+            for (at, codes) in calls {
+                spread.add_call(at, codes.iter());
             }
             let month = Key { kind: Kind::SpreadMonth, bucket: Calendar::first_day(Unit::Month, day), facet: 0, combo };
             spreads.entry(month).or_default().add(&spread);
@@ -228,6 +279,7 @@ impl Deltas {
 
     /// Adds days up to months, and combos to what is kept over all of them: once for each sum, not once for each call.
     fn add_coarser(&mut self) {
+        self.add_bases();
         let fine: Vec<(Key, u32)> = self.rows.iter().map(|(key, at)| (*key, *at)).collect();
         for (key, at) in fine {
             let month = || Calendar::first_day(Unit::Month, key.bucket);
@@ -239,7 +291,7 @@ impl Deltas {
             if by_month.is_some() || overall.is_some() {
                 let sums = self.sums[at as usize].clone();
                 for coarser in [by_month, overall].into_iter().flatten() {
-                    Self::sums_of(&mut self.rows, &mut self.sums, coarser).add(&sums);
+                    sums_of(&mut self.rows, &mut self.sums, coarser).add(&sums);
                 }
             }
         }

@@ -93,10 +93,9 @@ impl Class {
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     names: FastMap<Box<str>, i64>,
-    lists: FastMap<Box<str>, i64>,
+    lists: FastMap<Box<[i64]>, i64>,
     combos: FastMap<Combo, i64>,
     classes: FastMap<Class, i64>,
-    key: String,
 }
 
 impl Interner {
@@ -123,7 +122,6 @@ impl Interner {
 
     /// Gives a list of names its number and its members theirs.
     pub(crate) fn list(&mut self, db: &Connection, texts: &[String], members: &mut Vec<i64>) -> Result<i64> {
-        use std::fmt::Write as _;
         members.clear();
         if texts.is_empty() {
             return Ok(0);
@@ -131,20 +129,16 @@ impl Interner {
         for text in texts {
             members.push(self.name(db, text)?);
         }
-        self.key.clear();
-        for (at, member) in members.iter().enumerate() {
-            let comma = if at == 0 { "" } else { "," };
-            write!(self.key, "{comma}{member}").expect("a String takes all text");
-        }
-        if let Some(id) = self.lists.get(self.key.as_str()) {
+        if let Some(id) = self.lists.get(members.as_slice()) {
             return Ok(*id);
         }
+        let key = members.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         let insert = "INSERT INTO list (members) VALUES (?1)";
-        let id = number(db, "SELECT id FROM list WHERE members = ?1", insert, &self.key)?;
+        let id = number(db, "SELECT id FROM list WHERE members = ?1", insert, &key)?;
         if self.lists.len() >= MAX_CACHED {
             self.lists.clear();
         }
-        self.lists.insert(self.key.as_str().into(), id);
+        self.lists.insert(members.as_slice().into(), id);
         Ok(id)
     }
 

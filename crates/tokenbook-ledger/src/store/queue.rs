@@ -51,6 +51,8 @@ pub(crate) struct Item {
 pub(crate) enum Work {
     Batch(Vec<Item>, Arc<Batch>),
     Job(Job),
+    /// Nothing has come for a while.
+    Idle,
     Close,
 }
 
@@ -111,6 +113,10 @@ impl Queue {
         state.items.extend(calls.map(|prepared| Item { prepared, queued }));
         let batch = Arc::clone(&state.open);
         let wake = state.items.len() >= state.target;
+        if wake {
+            // Once is enough: the writer takes a while to get up, and each call to it costs the kernel's time.
+            state.target = usize::MAX;
+        }
         drop(state);
         if wake {
             self.work.notify_one();
@@ -195,9 +201,9 @@ impl Queue {
         state.open.finish(vec![Err(error); count]);
     }
 
-    /// Waits for work; the writer's side.
+    /// Waits for work, but no longer than `idle` when there is none; the writer's side.
     #[expect(clippy::disallowed_methods, reason = "how long to gather calls is measured; no record depends on it")]
-    pub(crate) fn next(&self) -> Work {
+    pub(crate) fn next(&self, idle: Option<Duration>) -> Work {
         let mut state = self.lock();
         let mut deadline = None;
         loop {
@@ -212,7 +218,15 @@ impl Queue {
                     return Work::Close;
                 }
                 state.target = 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let Some(idle) = idle else {
+                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                };
+                let (after, waited) = self.work.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
+                state = after;
+                if waited.timed_out() && state.items.is_empty() && state.jobs.is_empty() && !state.closing {
+                    return Work::Idle;
+                }
                 continue;
             }
             // Callers that were answered together come back together: waiting a little puts them into one commit.

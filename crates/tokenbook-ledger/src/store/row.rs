@@ -116,6 +116,8 @@ pub(crate) struct Facts {
     pub(crate) combo: i64,
     pub(crate) session: i64,
     pub(crate) tags: Vec<i64>,
+    /// The number of the list of its tags, 0 for none.
+    pub(crate) tag_list: i64,
     pub(crate) tools: Vec<ToolFacts>,
     /// The list of tools that it called, 0 for none.
     pub(crate) called: i64,
@@ -169,14 +171,19 @@ impl Facts {
 
     /// Adds what these tools did, a part or all of the call's.
     pub(crate) fn add_tools(tools: &[ToolFacts], share: &mut Share) {
-        let sum = |field: fn(&ToolFacts) -> u64| tools.iter().map(field).fold(0, u64::saturating_add);
-        let (offered, called) = (sum(|tool| tool.offered), sum(|tool| tool.called));
-        share.add(Sum::OfferingCalls, u64::from(offered > 0));
-        share.add(Sum::CallingCalls, u64::from(called > 0));
-        share.add(Sum::ToolsOffered, offered);
-        share.add(Sum::ToolsCalled, called);
-        share.add(Sum::DefinitionTokens, sum(|tool| tool.definition_tokens));
-        share.add(Sum::ResultTokens, sum(|tool| tool.result_tokens));
+        let mut all = ToolFacts::default();
+        for tool in tools {
+            all.offered = all.offered.saturating_add(tool.offered);
+            all.called = all.called.saturating_add(tool.called);
+            all.definition_tokens = all.definition_tokens.saturating_add(tool.definition_tokens);
+            all.result_tokens = all.result_tokens.saturating_add(tool.result_tokens);
+        }
+        share.add(Sum::OfferingCalls, u64::from(all.offered > 0));
+        share.add(Sum::CallingCalls, u64::from(all.called > 0));
+        share.add(Sum::ToolsOffered, all.offered);
+        share.add(Sum::ToolsCalled, all.called);
+        share.add(Sum::DefinitionTokens, all.definition_tokens);
+        share.add(Sum::ResultTokens, all.result_tokens);
     }
 }
 
@@ -417,7 +424,7 @@ impl<'db> Inserter<'db> {
         }
         let [answered_model, service_tier, region] =
             [field::ANSWERED_MODEL, field::SERVICE_TIER, field::REGION].map(|field| packed[field].cast_signed());
-        facts.called = called;
+        (facts.tag_list, facts.called) = (tags, called);
         facts.class = interner.class(db, numbers.class(answered_model, service_tier, region))?;
         let rest = prepared.rest.as_deref().unwrap_or_default();
         pack(&mut scratch.data, &prepared.digest, &packed, &scratch.tools, rest);
@@ -465,7 +472,7 @@ pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &m
     };
     numbers.share(&mut facts.share);
     numbers.sizes(&mut facts.sizes);
-    facts.called = packed.number(field::CALLED);
+    (facts.tag_list, facts.called) = (packed.number(field::TAGS), called);
     let [answered_model, service_tier, region] =
         [field::ANSWERED_MODEL, field::SERVICE_TIER, field::REGION].map(|field| packed.number(field));
     facts.class = names.class_number(db, numbers.class(answered_model, service_tier, region))?;

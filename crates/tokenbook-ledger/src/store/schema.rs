@@ -11,10 +11,10 @@ use crate::store::packed::add_function;
 use crate::store::sqlite;
 
 /// The newest schema that this version knows.
-pub(crate) const VERSION: i64 = 5;
+pub(crate) const VERSION: i64 = 6;
 
 /// The oldest schema that can be brought up to date: those before it were never released.
-const OLDEST: i64 = 5;
+const OLDEST: i64 = 6;
 
 /// All tables of a new ledger, made in one transaction; a table of a later schema is made by a step of its own as well.
 const TABLES: [&str; 5] = [CALLS, BUDGETS, ALERTS, CLASSES, SAMPLES];
@@ -138,8 +138,8 @@ pub(crate) fn migrate(connection: &mut Connection, place: &Place, time_zone: Opt
 }
 
 /// Names are interned (0 is none), lists too; a `combo` is what every rollup is grouped by. `call.seq` has no gaps
-/// except where `pruned` says so. `call_key`, `new_key` and `roll` cover the calls up to `head.folded`; the few after it
-/// are read from `call` itself, so that an append writes few pages.
+/// except where `pruned` says so. `roll` and `tool_hour` cover the calls up to `head.folded`, `call_key` those up to
+/// `head.indexed`, which is never beyond; the few after them are read from `call` itself, so that an append writes few pages.
 const CALLS: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE head (
@@ -162,7 +162,6 @@ CREATE TABLE call (
 ) STRICT;
 CREATE INDEX call_at ON call (at);
 CREATE TABLE call_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
-CREATE TABLE new_key (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE roll (
   kind INTEGER NOT NULL, bucket INTEGER NOT NULL, facet INTEGER NOT NULL, combo INTEGER NOT NULL, sums BLOB NOT NULL,
   PRIMARY KEY (kind, bucket, facet, combo)
@@ -286,7 +285,7 @@ mod tests {
         let connection = connect(&place, Durability::Full, Duration::from_secs(1)).expect("open");
         connection.pragma_update(None, "user_version", VERSION + 1).expect("set");
         let newer = open(&place).expect_err("refused");
-        assert!(newer.message().contains("newer tokenbook (schema 6"), "{newer}");
+        assert!(newer.message().contains("newer tokenbook (schema 7"), "{newer}");
         connection.pragma_update(None, "user_version", OLDEST - 1).expect("set");
         let older = open(&place).expect_err("refused");
         assert!(older.message().contains("export it as JSONL"), "{older}");

@@ -2,10 +2,12 @@
 
 use std::fs::TryLockError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 use tokenbook::{Error, ErrorCode, Result};
 
@@ -20,14 +22,21 @@ use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
 use crate::store::names::{Interner, Names};
 use crate::store::queue::{MAX_BATCH, Queue, Work};
-use crate::store::row::{self, CALL_COLUMNS, FACT_WIDTH, Facts, Inserter, Prepared, Scratch};
+use crate::store::row::{self, CALL_COLUMNS, FACT_COLUMNS, Facts, Inserter, Prepared, Scratch};
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
-/// Calls that may wait to be folded into rollups and the index of ids. Reports read them one by one; each fold writes its pages once instead of once a commit.
-pub(crate) const FOLD_EVERY: i64 = 4_096;
-/// Calls whose ids may wait in the small index. Ids come in no order, so nearly each one that goes into the large index
-/// touches a page of its own; the small one has few pages, and hands over in order.
+/// Calls that wait to be folded into rollups and the index of ids, as long as few come. Questions read them one by one; each
+/// fold reads and writes a sum once instead of once a commit.
+const FOLD_AFTER: i64 = 4_096;
+/// Calls that wait at most, while so many come that folds would follow each other faster than [`FOLD_PAUSE`].
+const FOLD_AT_MOST: i64 = 16_384;
+/// How long after a fold the next one waits for more calls.
+const FOLD_PAUSE: Duration = Duration::from_millis(500);
+/// How long nothing has to come before calls that wait are folded.
+const FOLD_WHEN_IDLE: Duration = Duration::from_millis(100);
+/// Calls whose ids wait to be indexed. Ids come in no order, so nearly each one touches a page of its own of a large index,
+/// fewer the more come at once. Writers remember those that wait; who looks up an id otherwise reads the ids of that many calls.
 const INDEX_EVERY: i64 = 32_768;
 /// Pages of the log beyond which it is brought into the database (16 MB).
 const CHECKPOINT_PAGES: i32 = 4_000;
@@ -79,34 +88,62 @@ impl HeadRow {
     }
 }
 
-/// The calls not yet folded, as the writer knows them without reading.
+/// What the writer knows of the latest calls without reading them.
 #[derive(Debug, Default)]
 struct Tail {
-    /// Up to where they reach, and what is folded; anything else in the head means that another process wrote.
-    known: Option<(i64, i64)>,
-    /// Number of the call by the key of its id.
+    /// As of which head; anything else in the file means that another process wrote.
+    known: Option<Known>,
+    /// Number of the call by the key of its id, of those not yet indexed.
     keys: FastMap<i64, i64>,
     /// Further calls under a key that is taken.
     more: Vec<(i64, i64)>,
+    /// Of the calls not yet folded.
     deltas: Deltas,
+    tool_hours: ToolHours,
+}
+
+/// Up to where the calls reach, and up to where they are folded and indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    seq: i64,
+    folded: i64,
+    indexed: i64,
+}
+
+impl Known {
+    const fn of(head: &HeadRow) -> Self {
+        Self { seq: head.seq, folded: head.folded, indexed: head.indexed }
+    }
 }
 
 impl Tail {
     fn forget(&mut self) {
         self.known = None;
-        self.clear();
-    }
-
-    fn clear(&mut self) {
         self.keys.clear();
         self.more.clear();
+        self.forget_sums();
+    }
+
+    fn forget_sums(&mut self) {
         self.deltas.clear();
+        self.tool_hours.clear();
     }
 
     fn insert(&mut self, key: i64, seq: i64) {
         let first = *self.keys.entry(key).or_insert(seq);
         if first != seq {
             self.more.push((key, seq));
+        }
+    }
+
+    /// Forgets the ids of calls up to this one, which another process has indexed.
+    fn forget_keys(&mut self, indexed: i64) {
+        self.keys.retain(|_, seq| *seq > indexed);
+        // What stood behind a call that is gone moves up.
+        for (key, seq) in std::mem::take(&mut self.more) {
+            if seq > indexed {
+                self.insert(key, seq);
+            }
         }
     }
 }
@@ -124,7 +161,8 @@ pub(crate) struct Writer {
     tail: Tail,
     log_pages: Arc<AtomicI32>,
     counters: Counters,
-    tool_hours: ToolHours,
+    /// When a fold was last seen, by whichever process.
+    folded_at: Option<Instant>,
     /// Whether a transaction that nobody outside relies on may skip waiting for the disk.
     pub(crate) may_skip_sync: bool,
 }
@@ -155,6 +193,7 @@ impl Writer {
         }))
         .map_err(sqlite)?;
         db.execute_batch("PRAGMA cache_size=-65536").map_err(sqlite)?;
+        rusqlite::vtab::array::load_module(&db).map_err(sqlite)?;
         Ok(Self {
             db,
             calendar,
@@ -167,7 +206,7 @@ impl Writer {
             tail: Tail::default(),
             log_pages,
             counters: Counters::default(),
-            tool_hours: ToolHours::default(),
+            folded_at: None,
             may_skip_sync: false,
         })
     }
@@ -176,8 +215,13 @@ impl Writer {
     #[expect(clippy::disallowed_methods, reason = "how long a commit takes says how long to gather calls")]
     pub(crate) fn work(mut self, queue: &Queue) {
         loop {
-            match queue.next() {
+            match queue.next(self.has_to_fold().then_some(FOLD_WHEN_IDLE)) {
                 Work::Close => break,
+                Work::Idle => {
+                    if catch_unwind(AssertUnwindSafe(|| self.fold_now())).is_err() {
+                        self.recover();
+                    }
+                }
                 Work::Job(job) => {
                     // The job's own channel closes when it panics, which its caller notices.
                     if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
@@ -219,6 +263,29 @@ impl Writer {
         drop(held);
     }
 
+    /// Whether calls wait that are worth a fold of their own.
+    fn has_to_fold(&self) -> bool {
+        self.tail.known.is_some_and(|known| known.seq - known.folded >= FOLD_AFTER)
+    }
+
+    fn is_fold_due(&self, head: &HeadRow) -> bool {
+        let waiting = head.seq - head.folded;
+        waiting >= FOLD_AT_MOST
+            || waiting >= FOLD_AFTER && self.folded_at.is_none_or(|folded| folded.elapsed() >= FOLD_PAUSE)
+    }
+
+    /// Folds while there is nothing else to do.
+    fn fold_now(&mut self) {
+        match self.transact(Self::fold) {
+            Ok(((), held)) => {
+                self.checkpoint_if_due();
+                drop(held);
+            }
+            // No loss: the next commit folds. Until then this thread has nothing to try again.
+            Err(_) => self.tail.forget(),
+        }
+    }
+
     fn recover(&mut self) {
         if !self.db.is_autocommit() {
             let _ = self.db.execute_batch("ROLLBACK");
@@ -233,7 +300,6 @@ impl Writer {
         self.interner.forget();
         self.tail.forget();
         self.counters.forget();
-        self.tool_hours.forget();
     }
 
     /// The budgets' counters, and what they work with.
@@ -254,8 +320,7 @@ impl Writer {
             writer.insert_all(head, calls, &mut results)?;
             let (counters, mut context) = writer.counting(head);
             counters.write(&mut context)?;
-            writer.tool_hours.write(&writer.db)?;
-            if head.seq - head.folded >= FOLD_EVERY {
+            if writer.is_fold_due(head) {
                 writer.fold(head)?;
             }
             Ok(results)
@@ -327,7 +392,7 @@ impl Writer {
                 .and_then(|mut statement| statement.execute((outside.seq, now.seq)))
                 .map_err(sqlite)?;
         }
-        if self.tail.known != Some((now.folded, now.seq)) {
+        if self.tail.known != Some(Known::of(&now)) {
             self.read_tail(&now)?;
         }
         let before = now;
@@ -335,29 +400,50 @@ impl Writer {
         if now != before {
             now.write(&self.db)?;
         }
-        self.tail.known = Some((now.folded, now.seq));
+        self.tail.known = Some(Known::of(&now));
         Ok((result, outside, now))
     }
 
-    /// Reads what other processes have written since, or all that isn't folded if one of them folded.
+    #[expect(clippy::disallowed_methods, reason = "how often to fold; no record depends on it")]
+    fn note_fold(&mut self) {
+        self.folded_at = Some(Instant::now());
+    }
+
+    /// Reads what other processes have written since; after an error, or at first, all that isn't folded and indexed.
     fn read_tail(&mut self, head: &HeadRow) -> Result<()> {
-        let after = match self.tail.known.take() {
-            Some((folded, seq)) if folded == head.folded && seq <= head.seq => seq,
-            _ => {
-                self.tail.forget();
-                head.folded
+        let known = self.tail.known.take().filter(|known| known.seq <= head.seq);
+        if known.is_none() {
+            self.tail.forget();
+        }
+        let (mut ids_after, mut sums_after) = (head.indexed, head.folded);
+        if let Some(known) = known {
+            if known.indexed != head.indexed {
+                self.tail.forget_keys(head.indexed);
             }
-        };
-        let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
+            ids_after = known.seq.max(head.indexed);
+            if known.folded == head.folded {
+                sums_after = known.seq;
+            } else {
+                self.tail.forget_sums();
+                self.note_fold();
+            }
+        }
+        let mut statement =
+            self.db.prepare_cached("SELECT seq, id, combo FROM call WHERE seq > ?1 ORDER BY seq").map_err(sqlite)?;
+        let mut rows = statement.query([ids_after]).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let id = row.get_ref(1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
+            let provider = self.names.combo(&self.db, row.get(2).map_err(sqlite)?)?.provider;
+            self.tail.insert(key(provider, id), row.get(0).map_err(sqlite)?);
+        }
+        let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
         let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
-        let mut rows = statement.query([after]).map_err(sqlite)?;
+        let mut rows = statement.query([sums_after]).map_err(sqlite)?;
         let mut facts = Facts::default();
         while let Some(row) = rows.next().map_err(sqlite)? {
             row::facts(&self.db, &mut self.names, row, &mut facts)?;
             self.tail.deltas.add(&mut self.calendar, &facts);
-            let id = row.get_ref(FACT_WIDTH + 1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
-            let provider = self.names.combo(&self.db, facts.combo)?.provider;
-            self.tail.insert(key(provider, id), row.get(FACT_WIDTH).map_err(sqlite)?);
+            self.tail.tool_hours.add(facts.at, &facts.tools);
         }
         Ok(())
     }
@@ -368,22 +454,19 @@ impl Writer {
         calls: impl Iterator<Item = &'a Prepared>,
         results: &mut Vec<Result<Recorded>>,
     ) -> Result<()> {
-        let Self { db, interner, scratch, tail, calendar, names, counters, tool_hours, .. } = self;
+        let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
-        let mut inserter = Inserter::new(db, scratch)?;
-        let mut search = Search {
-            keys: db.prepare_cached(KEYS).map_err(sqlite)?,
-            call: db
-                .prepare_cached(
-                    "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
-                )
-                .map_err(sqlite)?,
-        };
-        let mut facts = Facts::default();
-        for prepared in calls {
-            let id = prepared.id();
+        let calls: Vec<&Prepared> = calls.collect();
+        let mut places = Vec::with_capacity(calls.len());
+        for prepared in &calls {
             let provider = interner.optional(db, prepared.call.provider.as_deref())?;
-            let key = key(provider, id);
+            places.push((provider, key(provider, prepared.id())));
+        }
+        let mut search = Search::new(db, &places)?;
+        let mut inserter = Inserter::new(db, scratch)?;
+        let mut facts = Facts::default();
+        for (prepared, (provider, key)) in calls.into_iter().zip(places) {
+            let id = prepared.id();
             if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
                 results.push(if same {
                     counters.release_with(prepared.hold);
@@ -404,32 +487,34 @@ impl Writer {
             samples::add(db, prepared)?;
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
+            tail.tool_hours.add(facts.at, &facts.tools);
             counters.add(&prepared.call)?;
-            tool_hours.add(facts.at, &facts.tools);
             counters.release_with(prepared.hold);
             results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
         }
         Ok(())
     }
 
-    /// Brings the tail into the rollups and the index of ids.
+    /// Brings the calls that wait into the rollups, and their ids into the index once there are enough.
     pub(crate) fn fold(&mut self, head: &mut HeadRow) -> Result<()> {
         self.tail.deltas.write(&self.db)?;
+        self.tail.tool_hours.write(&self.db)?;
+        head.folded = head.seq;
+        self.tail.forget_sums();
+        self.note_fold();
+        if head.seq - head.indexed >= INDEX_EVERY { self.index(head) } else { Ok(()) }
+    }
+
+    /// Brings the ids that wait into the index.
+    pub(crate) fn index(&mut self, head: &mut HeadRow) -> Result<()> {
         let mut keys: Vec<_> = self.tail.keys.drain().chain(self.tail.more.drain(..)).collect();
         keys.sort_unstable();
-        let mut insert = self.db.prepare_cached("INSERT INTO new_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
-        for pair in keys {
-            insert.execute(pair).map_err(sqlite)?;
+        let mut insert = self.db.prepare_cached("INSERT INTO call_key (key, seq) VALUES (?1, ?2)").map_err(sqlite)?;
+        for (key, seq) in keys {
+            let bound = insert.raw_bind_parameter(1, key).and_then(|()| insert.raw_bind_parameter(2, seq));
+            bound.and_then(|()| insert.raw_execute()).map_err(sqlite)?;
         }
-        drop(insert);
-        if head.seq - head.indexed >= INDEX_EVERY {
-            self.db
-                .execute_batch("INSERT INTO call_key SELECT key, seq FROM new_key ORDER BY key; DELETE FROM new_key")
-                .map_err(sqlite)?;
-            head.indexed = head.seq;
-        }
-        head.folded = head.seq;
-        self.tail.clear();
+        head.indexed = head.seq;
         Ok(())
     }
 
@@ -467,31 +552,38 @@ impl Writer {
     }
 }
 
-/// The calls under a key, in either index.
-const KEYS: &str = "SELECT seq FROM new_key WHERE key = ?1 UNION ALL SELECT seq FROM call_key WHERE key = ?1";
+/// The indexed calls under any of some keys.
+const KEYS: &str = "SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN call_key k ON k.key = wanted.value";
 
 /// Finds calls by id.
 struct Search<'db> {
-    keys: CachedStatement<'db>,
     call: CachedStatement<'db>,
+    /// The indexed calls under the keys of a batch: hardly any.
+    indexed: FastMap<i64, Vec<i64>>,
 }
 
-impl Search<'_> {
+impl<'db> Search<'db> {
+    /// Looks the keys of a whole batch up at once, which costs a third of asking for one after the other.
+    fn new(db: &'db Connection, places: &[(i64, i64)]) -> Result<Self> {
+        let wanted: Vec<Value> = places.iter().map(|(_, key)| Value::Integer(*key)).collect();
+        let mut statement = db.prepare_cached(KEYS).map_err(sqlite)?;
+        let mut rows = statement.query([Rc::new(wanted)]).map_err(sqlite)?;
+        let mut indexed: FastMap<i64, Vec<i64>> = FastMap::default();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            indexed.entry(row.get(0).map_err(sqlite)?).or_default().push(row.get(1).map_err(sqlite)?);
+        }
+        let call = db.prepare_cached(
+            "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
+        );
+        Ok(Self { call: call.map_err(sqlite)?, indexed })
+    }
+
     /// The number of the call with this id, and whether it has the same content.
     fn find(&mut self, tail: &Tail, key: i64, provider: i64, prepared: &Prepared) -> Result<Option<(i64, bool)>> {
-        if let Some(seq) = tail.keys.get(&key) {
-            if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
-                return Ok(Some(found));
-            }
-            for (_, seq) in tail.more.iter().filter(|(other, _)| *other == key) {
-                if let Some(found) = Self::compare(&mut self.call, *seq, provider, prepared)? {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        let mut rows = self.keys.query([key]).map_err(sqlite)?;
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            let seq = row.get(0).map_err(sqlite)?;
+        let first = tail.keys.get(&key).copied();
+        let more = tail.more.iter().filter(|(other, _)| *other == key).map(|(_, seq)| *seq);
+        let indexed = self.indexed.get(&key).into_iter().flatten().copied();
+        for seq in first.into_iter().chain(more).chain(indexed) {
             if let Some(found) = Self::compare(&mut self.call, seq, provider, prepared)? {
                 return Ok(Some(found));
             }
@@ -546,32 +638,50 @@ mod tests {
     use crate::{Call, Ledger, ListQuery, Options, Status};
 
     #[test]
-    fn ids_are_found_in_the_tail_the_small_and_the_large_index() {
+    fn ids_are_found_whether_they_are_folded_and_indexed_or_not() {
         let ledger = Ledger::open_in_memory(&Options::default()).expect("a ledger");
         let call = |number: i64| {
             let mut call = Call::new("2026-11-22T10:00:00Z".parse().expect("an instant"), "m");
             call.id = Some(number.to_string());
             call
         };
-        let count = INDEX_EVERY + 3 * FOLD_EVERY / 2;
-        for result in ledger.record_batch((0..count).map(call).collect()).expect("open") {
-            assert_eq!(result.expect("recorded").status, Status::Recorded);
-        }
-        let (large, small, tail) = ledger
+        let record = |range: std::ops::Range<i64>| {
+            for result in ledger.record_batch(range.map(call).collect()).expect("open") {
+                assert_eq!(result.expect("recorded").status, Status::Recorded);
+            }
+        };
+        let count = INDEX_EVERY + 300;
+        record(0..INDEX_EVERY);
+        ledger.checkpoint().expect("folded and indexed");
+        record(INDEX_EVERY..INDEX_EVERY + 200);
+        ledger.checkpoint().expect("folded");
+        record(INDEX_EVERY + 200..count);
+        let (keys, head) = ledger
             .read(|db, _, head| {
-                let rows = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(sqlite);
-                let large = rows("SELECT count(*) FROM call_key")?;
-                Ok((large, rows("SELECT count(*) FROM new_key")?, head.seq - head.folded))
+                let keys: i64 = db.query_row("SELECT count(*) FROM call_key", [], |row| row.get(0)).map_err(sqlite)?;
+                Ok((keys, head))
             })
             .expect("read");
-        assert_eq!(large + small + tail, count);
-        assert!(large > 0 && (small > 0 || tail > 0), "{large} {small} {tail}");
-        for number in [0, count / 2, large, large + small - 1, count - 1] {
+        assert_eq!((keys, head.indexed, head.seq), (head.indexed, INDEX_EVERY, count));
+        assert!(head.indexed < head.folded && head.folded < head.seq, "{head:?}");
+        for number in [0, count / 2, head.indexed, head.folded, count - 1] {
             assert_eq!(ledger.record(call(number)).expect("there").status, Status::Duplicate);
             assert_eq!(ledger.get(&number.to_string()).expect("found"), call(number));
         }
         assert!(ledger.verify().expect("verified").ok);
         assert_eq!(ledger.list(&ListQuery::default()).expect("a page").calls.len(), 100);
+    }
+
+    #[test]
+    fn calls_under_one_key_move_up_when_another_process_has_indexed_the_first() {
+        let mut tail = Tail::default();
+        for (key, seq) in [(1, 1), (1, 2), (1, 3), (2, 4), (1, 5)] {
+            tail.insert(key, seq);
+        }
+        tail.forget_keys(2);
+        let mut left: Vec<_> = tail.keys.iter().map(|(key, seq)| (*key, *seq)).chain(tail.more.clone()).collect();
+        left.sort_unstable();
+        assert_eq!(left, [(1, 3), (1, 5), (2, 4)]);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 
 use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
-use super::raw;
+use super::raw::{self, Instructions, Zeroed};
 use super::scan::WINDOW;
-use super::vocab::Vocab;
+use super::spare;
+use super::vocab::{VOCABS, Vocab};
 
 /// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's second cache.
-const RECENT: u32 = 16;
+const RECENT: u32 = 15;
 
 /// Recent pieces of 9 to 15 bytes: pairs of slots of 16 bytes.
 const RECENT_MEDIUM: usize = 1 << 12;
@@ -58,51 +59,74 @@ pub(super) const NOBODY: usize = usize::MAX;
 pub(super) struct Cache {
     /// Starts and lengths of pieces that are not recent.
     pub(super) waiting: [(usize, usize); ROOM],
-    /// Keys, hashes and starts of the medium ones of them.
-    pub(super) keys: [([u64; 2], u64, usize); ROOM],
+    /// Keys and starts of the short ones of them.
+    pub(super) short_keys: [([u64; 2], usize); ROOM],
+    /// Keys, hashes and starts of the medium ones.
+    pub(super) medium_keys: [([u64; 2], u64, usize); ROOM],
+    /// The same of both that are not in the vocabulary.
+    pub(super) unknown: [([u64; 2], u64, usize); ROOM],
     /// Keys, hashes and starts of the long ones.
     pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
     /// The same of those that are longer still.
     pub(super) longer_keys: [(Key<8>, u64, usize); ROOM],
     /// Pieces to merge.
     pub(super) missed: Vec<Missed>,
+    /// The numbers of those that are not short.
+    pub(super) rest: Vec<usize>,
     /// Sums of the long pieces, then of those that are longer still.
     pub(super) sums: [u64; 2 * ROOM],
+    /// The best that this processor has.
+    pub(super) instructions: Instructions,
     misses: u32,
-    recent: Box<[[u64; 2]; 1 << RECENT]>,
-    recent_medium: Box<[[[u64; 2]; 2]; RECENT_MEDIUM]>,
-    medium: Vec<[[u64; 2]; 4]>,
-    /// Pieces of 16 to 30 bytes.
-    pub(super) long: Slots<4>,
-    /// Pieces of up to 62 bytes.
-    pub(super) longer: Slots<8>,
-    /// The byte and the length of runs, and their counts.
-    runs: [(u64, u64); RUNS],
+    pub(super) known: Zeroed<Known>,
 }
 
+/// The counts themselves: numbers only, and valid where all are 0. What has no use yet takes no memory.
+#[repr(C)]
+pub(super) struct Known {
+    recent: [[u64; 2]; 1 << RECENT],
+    recent_medium: [[[u64; 2]; 2]; RECENT_MEDIUM],
+    /// The byte and the length of runs, and their counts.
+    runs: [[u64; 2]; RUNS],
+    medium: [[[u64; 2]; 4]; MEDIUM],
+    /// Pieces of 16 to 30 bytes.
+    pub(super) long: Slots<4, LONG>,
+    /// Pieces of up to 62 bytes.
+    pub(super) longer: Slots<8, LONGER>,
+}
+
+/// A thread's caches, which outlive it.
+struct Caches(RefCell<[Option<Box<Cache>>; VOCABS]>);
+
 thread_local! {
-    static CACHES: RefCell<[Option<Box<Cache>>; 4]> = const { RefCell::new([None, None, None, None]) };
+    static CACHES: Caches = const { Caches(RefCell::new([const { None }; VOCABS])) };
+}
+
+impl Drop for Caches {
+    fn drop(&mut self) {
+        for (vocab, cache) in self.0.get_mut().iter_mut().enumerate() {
+            if let Some(cache) = cache.take() {
+                spare::give(vocab, cache);
+            }
+        }
+    }
 }
 
 impl Cache {
-    fn new() -> Self {
-        let recent = vec![[0; 2]; 1 << RECENT].into_boxed_slice().try_into().expect("made with this length");
-        let recent_medium =
-            vec![[[0; 2]; 2]; RECENT_MEDIUM].into_boxed_slice().try_into().expect("made with this length");
+    pub(super) fn new() -> Self {
         Self {
             waiting: [(0, 0); ROOM],
-            keys: [([0; 2], 0, 0); ROOM],
+            short_keys: [([0; 2], 0); ROOM],
+            medium_keys: [([0; 2], 0, 0); ROOM],
+            unknown: [([0; 2], 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
             longer_keys: [([0; 8], 0, 0); ROOM],
             missed: Vec::new(),
+            rest: Vec::new(),
             sums: [0; 2 * ROOM],
+            instructions: Instructions::all().last().expect("any processor can count"),
             misses: 0,
-            recent,
-            recent_medium,
-            medium: Vec::new(),
-            long: Slots::new(LONG),
-            longer: Slots::new(LONGER),
-            runs: [(0, 0); RUNS],
+            known: Zeroed::<Known>::new(),
         }
     }
 
@@ -110,14 +134,14 @@ impl Cache {
     #[inline]
     pub(super) fn recent(&self, key: u64) -> u64 {
         let want = short_slot(key, RECENT);
-        let bucket = self.recent[short_bucket(key, RECENT)];
+        let bucket = self.known.recent[short_bucket(key, RECENT)];
         (bucket[0] ^ want).min(bucket[1] ^ want)
     }
 
     /// Remembers the count of a short piece.
     #[inline]
     pub(super) fn keep_recent(&mut self, key: u64, count: u64) {
-        let bucket = &mut self.recent[short_bucket(key, RECENT)];
+        let bucket = &mut self.known.recent[short_bucket(key, RECENT)];
         bucket[1] = bucket[0];
         bucket[0] = short_slot(key, RECENT) | count;
     }
@@ -125,7 +149,7 @@ impl Cache {
     /// The count of a medium piece if it was met lately, or 0.
     #[inline]
     pub(super) fn recent_medium(&self, key: [u64; 2], hash: u64) -> u64 {
-        let set = &self.recent_medium[place(hash, RECENT_MEDIUM)];
+        let set = &self.known.recent_medium[place(hash, RECENT_MEDIUM)];
         let count = |slot: [u64; 2]| {
             let same = slot[0] == key[0] && slot[1] & COUNT_MASK == key[1];
             if same { slot[1] >> MEDIUM_COUNT } else { 0 }
@@ -136,7 +160,7 @@ impl Cache {
     /// Remembers the count of a medium piece for a while.
     #[inline]
     pub(super) fn keep_recent_medium(&mut self, key: [u64; 2], hash: u64, count: u64) {
-        let set = &mut self.recent_medium[place(hash, RECENT_MEDIUM)];
+        let set = &mut self.known.recent_medium[place(hash, RECENT_MEDIUM)];
         set[1] = set[0];
         set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
     }
@@ -144,8 +168,8 @@ impl Cache {
     /// Asks for the memory where a medium piece would be.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        if !self.medium.is_empty() {
-            raw::prefetch(&self.medium, place(hash, MEDIUM));
+        if self.misses >= PATIENCE {
+            raw::prefetch(&self.known.medium, place(hash, MEDIUM));
         }
     }
 
@@ -154,30 +178,33 @@ impl Cache {
         let place = vocab.number;
         // Taken out while in use, so that nothing can find it borrowed.
         let mut cache = CACHES
-            .try_with(|caches| caches.borrow_mut()[place].take())
+            .try_with(|caches| caches.0.borrow_mut()[place].take())
             .ok()
             .flatten()
+            .or_else(|| spare::take(place))
             .unwrap_or_else(|| Box::new(Self::new()));
         let result = work(&mut cache);
         // A thread that is ending has no place to keep it.
-        let _ = CACHES.try_with(|caches| caches.borrow_mut()[place] = Some(cache));
+        let _ = CACHES.try_with(|caches| caches.0.borrow_mut()[place] = Some(cache));
         result
     }
 
     /// The count of a medium piece, if it is known.
     #[inline]
     pub(super) fn medium(&self, key: [u64; 2], hash: u64) -> Option<u64> {
-        let set = self.medium.get(place(hash, MEDIUM))?;
+        if self.misses < PATIENCE {
+            return None;
+        }
+        let set = &self.known.medium[place(hash, MEDIUM)];
         set.iter().find(|slot| slot[0] == key[0] && slot[1] & COUNT_MASK == key[1]).map(|slot| slot[1] >> MEDIUM_COUNT)
     }
 
     /// Remembers the count of a medium piece.
     pub(super) fn keep_medium(&mut self, key: [u64; 2], hash: u64, count: u64) {
-        if self.medium.is_empty() && !self.patient() {
-            self.medium = vec![[[0; 2]; 4]; MEDIUM];
-        }
-        if let Some(set) = self.medium.get_mut(place(hash, MEDIUM)) {
-            set.rotate_right(1);
+        self.misses = self.misses.saturating_add(1);
+        if self.misses >= PATIENCE {
+            let set = &mut self.known.medium[place(hash, MEDIUM)];
+            (set[3], set[2], set[1]) = (set[2], set[1], set[0]);
             set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
         }
     }
@@ -188,16 +215,11 @@ impl Cache {
             return count(piece);
         }
         let run = (piece.len() as u64) << 8 | u64::from(piece[0]);
-        let slot = &mut self.runs[(piece.len() ^ usize::from(piece[0])) & (RUNS - 1)];
-        if slot.0 != run {
-            *slot = (run, count(piece));
+        let slot = &mut self.known.runs[(piece.len() ^ usize::from(piece[0])) & (RUNS - 1)];
+        if slot[0] != run {
+            *slot = [run, count(piece)];
         }
-        slot.1
-    }
-
-    fn patient(&mut self) -> bool {
-        self.misses = self.misses.saturating_add(1);
-        self.misses < PATIENCE
+        slot[1]
     }
 }
 
@@ -230,26 +252,23 @@ pub(super) fn long_hash<const W: usize>(key: &Key<W>) -> u64 {
     medium_hash([even, odd])
 }
 
-/// Sets of four pieces of up to `8 * W - 2` bytes.
-pub(super) struct Slots<const W: usize> {
-    sets: Vec<[Key<W>; 4]>,
-    number: usize,
-    next: usize,
+/// `N` sets of four pieces of up to `8 * W - 2` bytes.
+#[repr(C, align(64))]
+pub(super) struct Slots<const W: usize, const N: usize> {
+    sets: [[Key<W>; 4]; N],
+    /// How often something was kept.
+    kept: usize,
 }
 
 /// The place of the count in a long key's last word.
 const LONG_COUNT: u32 = 48;
 
-impl<const W: usize> Slots<W> {
-    const fn new(number: usize) -> Self {
-        Self { sets: Vec::new(), number, next: 0 }
-    }
-
+impl<const W: usize, const N: usize> Slots<W, N> {
     /// Asks for the memory where a piece would be.
     #[inline]
     pub(super) fn prefetch(&self, hash: u64) {
-        if !self.sets.is_empty() {
-            let first = 4 * place(hash, self.number);
+        if self.kept > 0 {
+            let first = 4 * place(hash, N);
             for slot in (0..4).step_by(8 / W) {
                 raw::prefetch(self.sets.as_flattened(), first + slot);
             }
@@ -259,8 +278,11 @@ impl<const W: usize> Slots<W> {
     /// The count of a piece, if it is known.
     #[inline]
     pub(super) fn get(&self, key: &Key<W>, hash: u64) -> Option<u64> {
-        let place = place(hash, self.number);
-        let set = self.sets.get(place)?;
+        if self.kept == 0 {
+            return None;
+        }
+        let place = place(hash, N);
+        let set = &self.sets[place];
         let is_it =
             |slot: &&Key<W>| slot[..W - 1] == key[..W - 1] && (slot[W - 1] ^ key[W - 1]) & !(0xff << LONG_COUNT) == 0;
         let slot = match set.iter().find(is_it) {
@@ -275,13 +297,10 @@ impl<const W: usize> Slots<W> {
     /// Remembers the count of a piece: in its set, in the next one if there is room only there, or in the place of
     /// another. Which one comes round, since the oldest is what a text that is read again needs next.
     pub(super) fn keep(&mut self, key: &Key<W>, hash: u64, count: u64) {
-        if self.sets.is_empty() {
-            self.sets = vec![[[0; W]; 4]; self.number];
-        }
-        let place = place(hash, self.number);
+        let place = place(hash, N);
         let free = |place: usize| self.sets[place].iter().position(|slot| slot[W - 1] == 0).map(|slot| (place, slot));
-        self.next = self.next.wrapping_add(1);
-        let (place, slot) = free(place).or_else(|| free(place ^ 1)).unwrap_or((place, self.next % 4));
+        self.kept += 1;
+        let (place, slot) = free(place).or_else(|| free(place ^ 1)).unwrap_or((place, self.kept % 4));
         let slot = &mut self.sets[place][slot];
         *slot = *key;
         slot[W - 1] |= count << LONG_COUNT;
@@ -299,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_full_set_spills_into_the_next_one_and_then_gives_way() {
-        let mut slots = Slots::<8>::new(1 << 4);
+        let mut slots = Slots::<8, { 1 << 4 }> { sets: [[[0; 8]; 4]; 1 << 4], kept: 0 };
         let keys: Vec<Key<8>> = (0..9).map(|number| key(&[b'a' + number; 40])).collect();
         // All with the hash of one set.
         let hash = 6 << 40;

@@ -42,6 +42,26 @@ impl Pattern {
     }
 }
 
+/// A place at least so far into a text where a piece starts whatever is before it, and the pieces before it are the same
+/// whatever is behind it; `None` if none is seen.
+///
+/// Such places are before a space between two letters, and between a newline that follows anything but white space and a
+/// letter: in all patterns a letter run ends there, or newlines do, and no piece goes on with a letter behind them.
+pub(super) fn certain_start(text: &str, from: usize) -> Option<usize> {
+    let text = Closed(text.as_bytes());
+    memchr::memchr2_iter(b' ', b'\n', &text.0[from..]).map(|found| from + found).find_map(|found| {
+        let before = (0..found).rev().find(|&before| !(0x80..0xc0).contains(&text.0[before]))?;
+        let (before, behind) = (at(text, before).0, at(text, found + 1).0);
+        if behind & LETTER == 0 {
+            None
+        } else if text.0[found] == b' ' {
+            (before & LETTER != 0).then_some(found)
+        } else {
+            (before & BLANK == 0).then_some(found + 1)
+        }
+    })
+}
+
 /// `'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s`.
 fn r50k(text: impl Look, from: usize) -> usize {
     if text.bytes().len() < from + 3 {

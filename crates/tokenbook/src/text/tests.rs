@@ -6,10 +6,12 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use super::class::{self, Closed};
+use super::raw::Instructions;
 use super::scan::{self, Portable, Scan, Window};
-use super::split::Pattern;
+use super::split::{self, Pattern};
 use super::vocab::{self, Vocab};
-use super::{Encoding, fast};
+use super::{Encoding, batch, fast};
+use crate::quantity::Count;
 
 const PATTERNS: [(Pattern, &Vocab); 4] = [
     (Pattern::R50k, &vocab::R50K),
@@ -77,6 +79,15 @@ fn texts() -> impl Strategy<Value = String> {
     proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
+/// Texts with many places where a piece may start.
+fn words() -> impl Strategy<Value = String> {
+    let word =
+        prop_oneof!["[a-zA-Z'я漢ſ0-9.!/\u{301}\u{1c5}\u{2b0}]{1,4}", "'(s|S|t|re|VE|ll|d|m|\u{17f}|x|)", texts(),];
+    let gap = prop_oneof![Just(" "), Just("\n"), Just("\r\n"), Just("  "), Just("\n\n"), Just("/\n"), Just("\t\n ")];
+    proptest::collection::vec((word, gap), 0..20)
+        .prop_map(|parts| parts.into_iter().map(|(word, gap)| word + gap).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -101,8 +112,12 @@ proptest! {
     #[test]
     fn counting_with_any_instructions_gives_the_same(text in texts()) {
         for (pattern, vocab) in PATTERNS {
-            let portable = fast::count_portably(text.as_bytes(), pattern, vocab);
-            prop_assert_eq!(portable, fast::count(text.as_bytes(), pattern, vocab));
+            let pieces = pieces(pattern, &text).into_iter();
+            let expected = pieces.map(|piece| joined(vocab, piece).len() as u64).sum::<u64>();
+            for instructions in Instructions::all() {
+                prop_assert_eq!(expected, fast::count_with(instructions, text.as_bytes(), pattern, vocab));
+            }
+            prop_assert_eq!(expected, fast::count(text.as_bytes(), pattern, vocab));
         }
     }
 
@@ -159,9 +174,24 @@ proptest! {
     }
 
     #[test]
-    fn batches_count_each_text(texts in proptest::collection::vec(texts(), 0..20), threads in 1usize..5) {
-        let each: Vec<_> = texts.iter().map(|text| Encoding::O200kBase.count(text)).collect();
-        prop_assert_eq!(Encoding::O200kBase.count_batch_with(&texts, threads), each);
+    fn batches_count_each_text(
+        texts in proptest::collection::vec(texts(), 0..20),
+        threads in 1usize..5,
+        share_bytes in 1usize..300,
+    ) {
+        for &encoding in Encoding::ALL {
+            let each: Vec<_> = texts.iter().map(|text| encoding.count(text)).collect();
+            prop_assert_eq!(batch::count_with(encoding, &texts, threads, share_bytes), each);
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_same_on_both_sides_of_a_certain_start(text in words(), from in 0usize..400) {
+        let Some(cut) = split::certain_start(&text, from.min(text.len())) else { return Ok(()) };
+        let (part, behind) = text.split_at(cut);
+        for (pattern, _) in PATTERNS {
+            prop_assert_eq!([pieces(pattern, part), pieces(pattern, behind)].concat(), pieces(pattern, &text));
+        }
     }
 }
 
@@ -260,6 +290,34 @@ fn long_runs_of_one_byte_are_counted_alike_each_time() {
                 let want = encoding.encode(&text).len() as u64;
                 assert_eq!([(); 2].map(|()| encoding.count(&text).get()), [want; 2], "{encoding:?} {byte:?} {length}");
             }
+        }
+    }
+}
+
+#[test]
+fn long_texts_are_cut_for_the_threads() {
+    let text = "A sentence of some words, and a line\nof code: f(x) {\n\treturn 漢字;\n}\n".repeat(20_000);
+    for &encoding in Encoding::ALL {
+        let want = encoding.count(&text);
+        assert_eq!(encoding.count_batch(&[text.as_str(), "", "a b", &text]), [want, Count::ZERO, Count::from(2), want]);
+    }
+}
+
+#[test]
+fn threads_that_come_and_go_count_alike() {
+    let texts: Vec<String> =
+        (0..64).map(|number| format!("{number} Übung macht den Meister 漢字 {number}").repeat(9)).collect();
+    for &encoding in Encoding::ALL {
+        let want: Vec<_> = texts.iter().map(|text| encoding.encode(text).len() as u64).collect();
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|| {
+                        let have: Vec<_> = texts.iter().map(|text| encoding.count(text).get()).collect();
+                        assert_eq!(have, want);
+                    });
+                }
+            });
         }
     }
 }
