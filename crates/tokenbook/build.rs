@@ -94,18 +94,20 @@ impl Out {
         self.u32s(&format!("{name}_HALVES"), &tables.halves);
         let merges = self.u32_bytes(tables.merges.as_flattened());
         self.words(&format!("{name}_MERGES"), "[u32; 16]", tables.merges.len(), &merges);
-        let seed = tables.merge_seed;
+        self.u64s(&format!("{name}_SPILLED"), &tables.spilled);
         self.u32s(&format!("{name}_BYTE_PAIRS"), &tables.byte_pairs);
         self.u32s(&format!("{name}_IDS"), &tables.ids);
         self.arrays(&format!("{name}_SHORT"), &tables.short);
         self.arrays(&format!("{name}_MEDIUM"), &tables.medium);
         self.u64s(&format!("{name}_JOINTS"), &tables.joints);
         self.u64s(&format!("{name}_ALONE"), &tables.alone);
+        self.u32s(&format!("{name}_PAIRS"), &tables.pairs);
+        self.u32s(&format!("{name}_SPOILERS"), &tables.spoilers);
         self.u32s(&format!("{name}_ATOMS"), &tables.atoms);
         self.bytes(&format!("{name}_SINGLES"), &tables.singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, merge_seed: {seed}, merges: &{name}_MERGES.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, atoms: &{name}_ATOMS.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, merges: &{name}_MERGES.0, spilled: &{name}_SPILLED.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, pairs: &{name}_PAIRS.0, spoilers: &{name}_SPOILERS.0, atoms: &{name}_ATOMS.0 }};"
         )
         .expect("writing to a string");
     }

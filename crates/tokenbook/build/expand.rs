@@ -6,24 +6,20 @@ use std::collections::HashMap;
 
 use super::codec;
 use super::hash::{
-    MEDIUM_COUNT, MERGE_SLOTS, bytes_hash, joint_bit, medium_hash, medium_key, merge_place, pair_key, short_bucket,
-    short_key, short_slot,
+    Bucket, ID_BITS, MEDIUM_COUNT, MERGE_SLOTS, bytes_hash, joint_bit, low_bits, medium_hash, medium_key, merge_place,
+    pair_key, short_bucket, short_key, short_slot, spill_place,
 };
 
 /// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
 const NONE: u32 = u32::MAX;
-
-/// Seeds that fit the merges of the committed vocabularies: `o200k_base`, `cl100k_base`, `r50k_base`. Finding another one
-/// takes some hundred attempts.
-const SEEDS: [u64; 3] = [0x9e37_7b36_7f4a_7c15, 0x9e37_79d2_7f4a_7c15, 0x9e37_79bb_7f4a_7c15];
 
 /// The tables of one vocabulary; `Tables` says what each holds.
 pub(crate) struct Expanded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) starts: Vec<u32>,
     pub(crate) halves: Vec<u32>,
-    pub(crate) merges: Vec<[u32; MERGE_SLOTS]>,
-    pub(crate) merge_seed: u64,
+    pub(crate) merges: Vec<Bucket>,
+    pub(crate) spilled: Vec<u64>,
     pub(crate) byte_pairs: Vec<u32>,
     pub(crate) ids: Vec<u32>,
     pub(crate) singles: [u8; 256],
@@ -31,6 +27,8 @@ pub(crate) struct Expanded {
     pub(crate) medium: Vec<[u64; 2]>,
     pub(crate) joints: Vec<u64>,
     pub(crate) alone: Vec<u64>,
+    pub(crate) pairs: Vec<u32>,
+    pub(crate) spoilers: Vec<u32>,
     pub(crate) atoms: Vec<u32>,
 }
 
@@ -81,39 +79,47 @@ impl Vocabulary {
         self.tokens.iter().take(runs).map(Vec::as_slice).filter(|token| token.len() > 1 && !token.contains(&0))
     }
 
-    /// The tokens of characters below U+10000 that always arise before anything else can happen to their bytes: no token
-    /// that starts or ends within the character comes earlier. Merging may begin with them.
-    fn atoms(&self) -> Vec<u32> {
-        // The earliest longer token that ends with these bytes, and that starts with this one.
+    /// What merging may begin with: the tables `pairs`, `spoilers` and `atoms`.
+    ///
+    /// A merge comes before everything else that can happen to its bytes if no earlier token ends with the first of them
+    /// and starts before it, or starts with the last and ends behind it. What stands before a character is known where
+    /// merging begins, so the tokens that end with its first byte are told apart by the byte before that.
+    fn beginnings(&self) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
+        // The earliest longer token that ends with these two bytes, and that starts with this one.
         let mut ends: HashMap<&[u8], u32> = HashMap::new();
         let mut starts = [NONE; 256];
+        let mut spoilers = vec![NONE; 1 << 14];
         for (token, id) in self.tokens.iter().zip(0..).filter(|(token, _)| token.len() > 1) {
-            for length in 1..token.len().min(3) {
-                let end = ends.entry(&token[token.len() - length..]).or_insert(id);
+            let (before, end) = token.split_at(token.len() - 2);
+            if end[1] >= 0xc0 {
+                let spoiler = &mut spoilers[usize::from(end[1] & 0x3f) << 8 | usize::from(end[0])];
+                *spoiler = id.min(*spoiler);
+            }
+            if !before.is_empty() {
+                let end = ends.entry(end).or_insert(id);
                 *end = id.min(*end);
             }
             let start = &mut starts[usize::from(token[0])];
             *start = id.min(*start);
         }
-        let ends = |bytes: &[u8]| ends.get(bytes).copied().unwrap_or(NONE);
         let single = self.singles();
         let pair = |left, right| self.pairs.get(&(left, right)).copied();
-        let mut atoms = vec![NONE; 0x1_0000];
-        for point in (0..0x1_0000u32).filter_map(char::from_u32) {
-            let mut buffer = [0; 4];
-            let atom = match *point.encode_utf8(&mut buffer).as_bytes() {
-                [only] => Some(single[usize::from(only)]),
-                [first, second] => pair(single[usize::from(first)], single[usize::from(second)])
-                    .filter(|&id| id < ends(&[first]) && id < starts[usize::from(second)]),
-                [first, second, third] => pair(single[usize::from(first)], single[usize::from(second)])
-                    .filter(|&id| id < ends(&[first]) && id < starts[usize::from(second)])
-                    .and_then(|two| pair(two, single[usize::from(third)]))
-                    .filter(|&id| id < ends(&[first, second]) && id < starts[usize::from(third)]),
-                _ => None,
-            };
-            atoms[point as usize] = atom.unwrap_or(NONE);
+        let sure = |id: &u32, last: u8| *id < starts[usize::from(last)];
+        let mut pairs = vec![NONE; 1 << 12];
+        for (first, second) in (0xc2..=0xf4u8).flat_map(|first| (0x80..0xc0u8).map(move |second| (first, second))) {
+            let token = pair(single[usize::from(first)], single[usize::from(second)]).filter(|id| sure(id, second));
+            pairs[usize::from(first & 0x3f) << 6 | usize::from(second & 0x3f)] = token.unwrap_or(NONE);
         }
-        atoms
+        let mut atoms = vec![NONE; 1 << 16];
+        for point in (0x800..0x1_0000u32).filter_map(char::from_u32) {
+            let mut buffer = [0; 4];
+            let bytes = point.encode_utf8(&mut buffer).as_bytes();
+            let two = pairs[usize::from(bytes[0] & 0x3f) << 6 | usize::from(bytes[1] & 0x3f)];
+            let spoiler = ends.get(&bytes[..2]).copied().unwrap_or(NONE);
+            let token = pair(two, single[usize::from(bytes[2])]).filter(|id| *id < spoiler && sure(id, bytes[2]));
+            atoms[point as usize] = token.unwrap_or(NONE);
+        }
+        (pairs, spoilers, atoms)
     }
 
     fn singles(&self) -> [u32; 256] {
@@ -150,7 +156,7 @@ impl Vocabulary {
                 byte_pairs[(left << 8 | right) as usize] = id as u32;
             }
         }
-        let (merge_seed, merges) = self.merges(pair_bits - 4);
+        let (merges, spilled) = self.merges(pair_bits - 4);
         let mut ids = vec![0u32; 1 << pair_bits];
         for (id, token) in self.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
             let mut slot = bytes_hash(token) as usize % ids.len();
@@ -160,12 +166,13 @@ impl Vocabulary {
             ids[slot] = id as u32 + 1;
         }
         let (short, medium) = self.pieces();
+        let (pairs, spoilers, atoms) = self.beginnings();
         Expanded {
             bytes,
             starts,
             halves: self.splits.iter().flatten().copied().collect(),
             merges,
-            merge_seed,
+            spilled,
             byte_pairs,
             ids,
             singles: self.singles().map(|id| id as u8),
@@ -173,27 +180,46 @@ impl Vocabulary {
             medium,
             joints: self.joints(),
             alone: self.alone(),
-            atoms: self.atoms(),
+            pairs,
+            spoilers,
+            atoms,
         }
     }
 
-    /// Buckets of merges, and the seed of the hash with which none has too many.
-    fn merges(&self, bits: u32) -> (u64, Vec<[u32; MERGE_SLOTS]>) {
-        let others = (1..).map(|number: u64| SEEDS[0].wrapping_add(number << 32));
-        SEEDS
-            .into_iter()
-            .chain(others)
-            .find_map(|seed| {
-                let mut buckets = vec![[u32::MAX; MERGE_SLOTS]; 1 << bits];
-                let mut sizes = vec![0; 1 << bits];
-                for (&[left, right], id) in self.splits.iter().zip(0..).filter(|([left, _], _)| *left != NONE) {
-                    let (bucket, mark) = merge_place(pair_key(left, right), seed, bits);
-                    *buckets[bucket].get_mut(sizes[bucket])? = mark | id;
-                    sizes[bucket] += 1;
-                }
-                Some((seed, buckets))
-            })
-            .expect("one of so many seeds fits")
+    /// Buckets of merges, and those that found no slot.
+    fn merges(&self, bits: u32) -> (Vec<Bucket>, Vec<u64>) {
+        const LAST: usize = MERGE_SLOTS + MERGE_SLOTS / 4;
+        let low = low_bits(bits);
+        assert!(self.splits.len() <= 0xff << low, "the upper bits of an id are not all ones");
+        let mut buckets = vec![[u32::MAX; 16]; 1 << bits];
+        let mut sizes = vec![0usize; 1 << bits];
+        let mut spilled = Vec::new();
+        for bucket in &mut buckets {
+            bucket[MERGE_SLOTS..].fill(0);
+            bucket[LAST] = 0xffff;
+        }
+        for (&[left, right], id) in self.splits.iter().zip(0..).filter(|([left, _], _)| *left != NONE) {
+            let (bucket, mark) = merge_place(pair_key(left, right), bits);
+            let (bucket, slot) = (&mut buckets[bucket], &mut sizes[bucket]);
+            if *slot == MERGE_SLOTS {
+                bucket[LAST] = 0xff;
+                spilled.push((pair_key(left, right), id));
+                continue;
+            }
+            bucket[*slot] = mark | id & ((1 << low) - 1);
+            bucket[MERGE_SLOTS + *slot / 4] |= (id >> low) << (*slot % 4 * 8);
+            *slot += 1;
+        }
+        let mut table = vec![0; (4 * spilled.len()).next_power_of_two()];
+        let size = table.len();
+        for (key, id) in spilled {
+            let mut slot = spill_place(key, size.trailing_zeros());
+            while table[slot] != 0 {
+                slot = (slot + 1) % size;
+            }
+            table[slot] = key << ID_BITS | u64::from(id);
+        }
+        (buckets, table)
     }
 
     /// The numbers of tokens of short and medium pieces.

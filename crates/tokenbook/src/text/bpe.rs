@@ -20,7 +20,7 @@ pub(super) const SMALL: usize = 16;
 /// And few of the others than this.
 pub(super) const MIDDLE: usize = 32;
 
-/// No merge is possible.
+/// No merge is possible: more than any id with its place.
 pub(super) const NEVER: u32 = u32::MAX;
 
 /// Bits for a place in a window beside an id in 32 bits.
@@ -39,7 +39,7 @@ struct Merge<const N: usize> {
 }
 
 impl<const N: usize> Merge<N> {
-    /// Begins with bytes, or with characters that are sure to become tokens.
+    /// Begins with what is sure to become tokens.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn new(vocab: &Vocab, bytes: &[u8]) -> Self {
@@ -55,7 +55,7 @@ impl<const N: usize> Merge<N> {
         merge
     }
 
-    /// The pair to merge next, or [`NEVER`].
+    /// The pair to merge next, if its id is one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn least(&self) -> u32 {
@@ -73,16 +73,12 @@ impl<const N: usize> Merge<N> {
         }
         loop {
             let least = self.least();
-            if least == NEVER {
+            let id = least >> PLACE_BITS;
+            if id >= vocab.limit {
                 return self.count;
             }
             let at = (least & ((1 << PLACE_BITS) - 1)) as usize;
-            let id = least >> PLACE_BITS;
             let right = usize::from(self.next[at]);
-            if !vocab.arises(id, self.ids[at], self.ids[right]) {
-                self.pairs[at] = packed(vocab.merge(self.ids[at], self.ids[right]), at);
-                continue;
-            }
             let after = usize::from(self.next[right]);
             self.count -= 1;
             self.ids[at] = id;
@@ -91,11 +87,11 @@ impl<const N: usize> Merge<N> {
             self.next[at] = after as u8;
             if after < self.length {
                 self.previous[after] = at as u8;
-                self.pairs[at] = packed(vocab.merge_guess(id, self.ids[after]), at);
+                self.pairs[at] = packed(vocab.merge(id, self.ids[after]), at);
             }
             if at > 0 {
                 let before = usize::from(self.previous[at]);
-                self.pairs[before] = packed(vocab.merge_guess(self.ids[before], id), before);
+                self.pairs[before] = packed(vocab.merge(self.ids[before], id), before);
             }
         }
     }
@@ -111,34 +107,55 @@ impl<const N: usize> Merge<N> {
     }
 }
 
-/// An id to merge into with its place, or [`NEVER`].
+/// What two tokens merge into, with their place.
 #[inline]
 pub(super) fn packed(id: u32, place: usize) -> u32 {
-    if id == NONE { NEVER } else { (id << PLACE_BITS) | place as u32 }
+    (id << PLACE_BITS) | place as u32
 }
 
 impl Vocab {
-    /// Tells the tokens that merging begins with: bytes, or characters that are sure to become tokens.
+    /// Tells the tokens that merging begins with: bytes, or characters and parts of them that are sure to become tokens
+    /// before anything else can happen to their bytes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn begin_with(&self, bytes: &[u8], mut push: impl FnMut(u32)) {
-        let mut at = 0;
+        // A byte that no text has.
+        let (mut at, mut before) = (0, 0xc0);
         while at < bytes.len() {
-            let (atom, length) = self.atom(&bytes[at..]);
-            if atom == NONE {
-                bytes[at..at + length].iter().for_each(|&byte| push(self.single(byte)));
-            } else {
-                push(atom);
-            }
+            let (token, length) = self.beginning(&bytes[at..], before);
+            push(token);
             at += length;
+            before = bytes[at - 1];
         }
     }
 
-    /// What two tokens that merging begins with may merge into, as [`Vocab::merge_guess`].
+    /// The first token that merging begins with, and how many bytes it has, where this byte comes before.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn beginning(&self, bytes: &[u8], before: u8) -> (u32, usize) {
+        let bits = |at: usize| usize::from(bytes[at] & 0x3f);
+        let first = bytes[0];
+        if first < 0xc0 || bytes.len() < 2 {
+            return (self.single(first), 1);
+        }
+        let pair = self.tables.pairs[bits(0) << 6 | bits(1)];
+        if pair >= self.tables.spoilers[bits(0) << 8 | usize::from(before)] {
+            return (self.single(first), 1);
+        }
+        if (0xe0..0xf0).contains(&first) && bytes.len() > 2 {
+            let atom = self.tables.atoms[(bits(0) & 0x0f) << 12 | bits(1) << 6 | bits(2)];
+            if atom != NONE {
+                return (atom, 3);
+            }
+        }
+        (pair, 2)
+    }
+
+    /// What two tokens that merging begins with merge into, as [`Vocab::merge`].
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn first_merge(&self, left: u32, right: u32) -> u32 {
-        if left | right < 256 { self.merge_bytes(left, right) } else { self.merge_guess(left, right) }
+        if left | right < 256 { self.merge_bytes(left, right) } else { self.merge(left, right) }
     }
 
     /// Appends the tokens of a piece.
@@ -233,7 +250,7 @@ impl Vocab {
         let mut queue = BinaryHeap::new();
         for at in 1..count {
             let id = self.merge(ids[at - 1], ids[at]);
-            if id != NONE {
+            if id < self.limit {
                 queue.push(Reverse((id, at - 1)));
             }
         }
@@ -248,13 +265,13 @@ impl Vocab {
             if next[at] < count {
                 previous[next[at]] = at;
                 let id = self.merge(id, ids[next[at]]);
-                if id != NONE {
+                if id < self.limit {
                     queue.push(Reverse((id, at)));
                 }
             }
             if previous[at] < count {
                 let id = self.merge(ids[previous[at]], id);
-                if id != NONE {
+                if id < self.limit {
                     queue.push(Reverse((id, previous[at])));
                 }
             }

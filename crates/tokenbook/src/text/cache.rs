@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
-use super::raw::{self, Zeroed};
+use super::raw::{self, Instructions, Zeroed};
 use super::scan::WINDOW;
 use super::spare;
 use super::vocab::{VOCABS, Vocab};
 
 /// Recent pieces of up to 8 bytes: `1 << RECENT` pairs of slots of 8 bytes, which stay in a core's second cache.
-const RECENT: u32 = 16;
+const RECENT: u32 = 15;
 
 /// Recent pieces of 9 to 15 bytes: pairs of slots of 16 bytes.
 const RECENT_MEDIUM: usize = 1 << 12;
@@ -59,16 +59,24 @@ pub(super) const NOBODY: usize = usize::MAX;
 pub(super) struct Cache {
     /// Starts and lengths of pieces that are not recent.
     pub(super) waiting: [(usize, usize); ROOM],
-    /// Keys, hashes and starts of the medium ones of them.
-    pub(super) keys: [([u64; 2], u64, usize); ROOM],
+    /// Keys and starts of the short ones of them.
+    pub(super) short_keys: [([u64; 2], usize); ROOM],
+    /// Keys, hashes and starts of the medium ones.
+    pub(super) medium_keys: [([u64; 2], u64, usize); ROOM],
+    /// The same of both that are not in the vocabulary.
+    pub(super) unknown: [([u64; 2], u64, usize); ROOM],
     /// Keys, hashes and starts of the long ones.
     pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
     /// The same of those that are longer still.
     pub(super) longer_keys: [(Key<8>, u64, usize); ROOM],
     /// Pieces to merge.
     pub(super) missed: Vec<Missed>,
+    /// The numbers of those that are not short.
+    pub(super) rest: Vec<usize>,
     /// Sums of the long pieces, then of those that are longer still.
     pub(super) sums: [u64; 2 * ROOM],
+    /// The best that this processor has.
+    pub(super) instructions: Instructions,
     misses: u32,
     pub(super) known: Zeroed<Known>,
 }
@@ -105,14 +113,18 @@ impl Drop for Caches {
 }
 
 impl Cache {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             waiting: [(0, 0); ROOM],
-            keys: [([0; 2], 0, 0); ROOM],
+            short_keys: [([0; 2], 0); ROOM],
+            medium_keys: [([0; 2], 0, 0); ROOM],
+            unknown: [([0; 2], 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
             longer_keys: [([0; 8], 0, 0); ROOM],
             missed: Vec::new(),
+            rest: Vec::new(),
             sums: [0; 2 * ROOM],
+            instructions: Instructions::all().last().expect("any processor can count"),
             misses: 0,
             known: Zeroed::<Known>::new(),
         }
@@ -192,7 +204,7 @@ impl Cache {
         self.misses = self.misses.saturating_add(1);
         if self.misses >= PATIENCE {
             let set = &mut self.known.medium[place(hash, MEDIUM)];
-            set.rotate_right(1);
+            (set[3], set[2], set[1]) = (set[2], set[1], set[0]);
             set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
         }
     }

@@ -4,7 +4,7 @@
 //! hide how long memory takes; then they are looked up in the vocabulary, in what the thread remembers, or merged.
 #![expect(clippy::cast_possible_truncation, reason = "hashes are cut to the bits that a table has")]
 
-use super::bpe::{MIDDLE, SMALL};
+use super::bpe::MIDDLE;
 use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, Missed, NOBODY, ROOM, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
 use super::raw;
@@ -36,13 +36,16 @@ pub(super) fn count(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64
 
 /// Counts a text, or gives any number above the limit if there are more.
 pub(super) fn count_up_to(text: &[u8], pattern: Pattern, vocab: &'static Vocab, limit: u64) -> u64 {
-    Cache::with(vocab, |cache| raw::count(&mut Job { pattern, vocab, cache, count: 0, limit }, text))
+    Cache::with(vocab, |cache| {
+        let best = cache.instructions;
+        best.count(&mut Job { pattern, vocab, cache, count: 0, limit }, text)
+    })
 }
 
-/// The same without the instructions that only some processors have.
+/// Counts a text with these instructions and nothing in memory.
 #[cfg(test)]
-pub(super) fn count_portably(text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
-    Cache::with(vocab, |cache| Job { pattern, vocab, cache, count: 0, limit: u64::MAX }.count::<scan::Portable>(text))
+pub(super) fn count_with(set: raw::Instructions, text: &[u8], pattern: Pattern, vocab: &'static Vocab) -> u64 {
+    set.count(&mut Job { pattern, vocab, cache: &mut Cache::new(), count: 0, limit: u64::MAX }, text)
 }
 
 impl Job<'_> {
@@ -175,11 +178,19 @@ impl Job<'_> {
     /// The number of tokens of the pieces that waited.
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) -> u64 {
-        let (mut total, mut kept, mut longs, mut longers) = (0, 0, 0, 0);
+        let (mut total, mut shorts, mut mediums, mut longs, mut longers) = (0, 0, 0, 0, 0);
         let (mut new_longs, mut new_longers) = (0, 0);
         let tables = self.vocab.tables;
+        let short_bits = tables.short.len().trailing_zeros();
         for index in 0..std::mem::take(&mut self.count) {
             let (start, length) = self.cache.waiting[index];
+            if length <= 8 {
+                let key = key_of(text, start, length);
+                raw::prefetch(tables.short, short_bucket(key[0], short_bits));
+                self.cache.short_keys[shorts] = (key, start);
+                shorts += 1;
+                continue;
+            }
             if length > LONGEST_KEPT {
                 total += self.longest::<S>(&text[start..start + length]);
                 continue;
@@ -202,20 +213,16 @@ impl Job<'_> {
             }
             let key = key_of(text, start, length);
             let hash = medium_hash(key);
-            if length <= 8 {
-                raw::prefetch(tables.short, short_bucket(key[0], tables.short.len().trailing_zeros()));
-            } else {
-                let found = self.cache.recent_medium(key, hash);
-                if found > 0 {
-                    total += found;
-                    continue;
-                }
-                raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
+            let found = self.cache.recent_medium(key, hash);
+            if found > 0 {
+                total += found;
+                continue;
             }
-            self.cache.prefetch(hash);
-            self.cache.keys[kept] = (key, hash, start);
-            kept += 1;
+            raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
+            self.cache.medium_keys[mediums] = (key, hash, start);
+            mediums += 1;
         }
+        total += self.short(shorts, mediums);
         for index in 0..longs {
             let (key, hash, start) = self.cache.long_keys[index];
             if let Some(count) = self.cache.known.long.get(&key, hash) {
@@ -236,10 +243,6 @@ impl Job<'_> {
                 new_longers += 1;
             }
         }
-        for index in 0..kept {
-            let (key, hash, start) = self.cache.keys[index];
-            total += self.look_up(start, key, hash, NOBODY);
-        }
         // Merging many at once hides how long memory takes; what is a part of something can't wait for that.
         if new_longs + new_longers > 0 || self.cache.missed.len() >= TOGETHER {
             total += S::merge_missed(self, text);
@@ -259,12 +262,49 @@ impl Job<'_> {
         total
     }
 
+    /// The number of tokens of the pieces of up to 8 and of up to 15 bytes that waited.
+    #[inline]
+    fn short(&mut self, shorts: usize, mediums: usize) -> u64 {
+        let (mut total, mut unknown) = (0, 0);
+        // Most are tokens; what isn't is looked for in what the thread remembers.
+        for index in 0..shorts {
+            let (key, start) = self.cache.short_keys[index];
+            let count = self.in_short(key);
+            if count > 0 {
+                self.cache.keep_recent(key[0], count);
+                total += count;
+            } else {
+                let hash = medium_hash(key);
+                self.cache.prefetch(hash);
+                self.cache.unknown[unknown] = (key, hash, start);
+                unknown += 1;
+            }
+        }
+        for index in 0..mediums {
+            let (key, hash, start) = self.cache.medium_keys[index];
+            if let Some(count) = self.in_medium(key, hash) {
+                self.cache.keep_recent_medium(key, hash, count);
+                total += count;
+            } else {
+                self.cache.prefetch(hash);
+                self.cache.unknown[unknown] = (key, hash, start);
+                unknown += 1;
+            }
+        }
+        for index in 0..unknown {
+            let (key, hash, start) = self.cache.unknown[index];
+            total += self.remembered(start, key, hash, NOBODY);
+        }
+        total
+    }
+
     /// Merges the pieces that no table and no cache holds, keeps what they gave, and adds it to what they are parts of;
     /// gives the number of tokens of those that are parts of nothing.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_missed(&mut self, text: &[u8]) -> u64 {
-        let missed = std::mem::take(&mut self.cache.missed);
+    pub(super) fn merge_missed<S: Scan>(&mut self, text: &[u8]) -> u64 {
+        let mut missed = std::mem::take(&mut self.cache.missed);
+        let mut longer = std::mem::take(&mut self.cache.rest);
         let vocab = self.vocab;
         let mut total = 0;
         let mut add = |number: usize, count: u64| {
@@ -274,47 +314,74 @@ impl Job<'_> {
             }
             if owner == NOBODY { total += count } else { self.cache.sums[owner] += count }
         };
-        let pieces = |lengths: std::ops::RangeInclusive<usize>| {
-            let all = missed.iter().enumerate().filter(move |(_, piece)| lengths.contains(&piece.length));
-            all.map(|(number, piece)| (number, &text[piece.start..piece.start + piece.length]))
+        let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
+        S::count_short(vocab, (0..missed.len()).map(piece), &mut add, |number| longer.push(number));
+        let (middle, longest) = {
+            longer.sort_by_key(|&number| missed[number].length > MIDDLE);
+            longer.split_at(longer.partition_point(|&number| missed[number].length <= MIDDLE))
         };
-        vocab.count_small(pieces(0..=SMALL), &mut add);
-        vocab.count_middle(pieces(SMALL + 1..=MIDDLE), &mut add);
-        for (number, piece) in pieces(MIDDLE + 1..=usize::MAX) {
-            add(number, vocab.count_piece(piece));
+        vocab.count_middle(middle.iter().map(|&number| piece(number)), &mut add);
+        for &number in longest {
+            add(number, vocab.count_piece(piece(number).1));
         }
-        self.cache.missed = missed;
-        self.cache.missed.clear();
+        missed.clear();
+        longer.clear();
+        (self.cache.missed, self.cache.rest) = (missed, longer);
         total
     }
 
     /// The number of tokens of a piece of up to 15 bytes that is not recent; or 0, and it is among those to merge.
     fn look_up(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
-        let tables = self.vocab.tables;
-        let length = (key[1] >> 56) as usize;
-        if length > 8 {
-            let found = self.in_medium(key, hash).or_else(|| self.cache.medium(key, hash));
-            if let Some(count) = found {
+        if key[1] >> 56 > 8 {
+            if let Some(count) = self.in_medium(key, hash) {
                 self.cache.keep_recent_medium(key, hash, count);
                 return count;
             }
-        } else if key[0] >> (8 * length - 8) != 0 {
-            let bits = tables.short.len().trailing_zeros();
-            let want = short_slot(key[0], bits);
-            let bucket = &tables.short[short_bucket(key[0], bits)];
-            let mut count = bucket.iter().map(|slot| slot ^ want).fold(u64::MAX, u64::min);
-            if !known(count) {
-                // What found no place in its bucket is in the other table.
-                let other = if bucket[3] == 0 { None } else { self.in_medium(key, hash) };
-                count = other.or_else(|| self.cache.medium(key, hash)).unwrap_or(0);
-            }
+        } else {
+            let count = self.in_short(key);
             if count > 0 {
                 self.cache.keep_recent(key[0], count);
                 return count;
             }
         }
-        self.cache.missed.push(Missed { start, length, owner });
-        0
+        self.remembered(start, key, hash, owner)
+    }
+
+    /// The number of tokens of a piece of up to 15 bytes that is not in the vocabulary's tables; or 0, and it is among
+    /// those to merge.
+    #[inline]
+    fn remembered(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
+        let length = (key[1] >> 56) as usize;
+        let Some(count) = self.cache.medium(key, hash) else {
+            self.cache.missed.push(Missed { start, length, owner });
+            return 0;
+        };
+        if length > 8 {
+            self.cache.keep_recent_medium(key, hash, count);
+        } else if !ends_with_nul(key) {
+            self.cache.keep_recent(key[0], count);
+        }
+        count
+    }
+
+    /// The number of tokens of a piece of up to 8 bytes by the vocabulary's tables, or 0.
+    #[inline]
+    fn in_short(&self, key: [u64; 2]) -> u64 {
+        let short = self.vocab.tables.short;
+        let bits = short.len().trailing_zeros();
+        let want = short_slot(key[0], bits);
+        let bucket = &short[short_bucket(key[0], bits)];
+        let count = bucket.iter().map(|slot| slot ^ want).fold(u64::MAX, u64::min);
+        if ends_with_nul(key) {
+            0
+        } else if known(count) {
+            count
+        } else if bucket[3] == 0 {
+            0
+        } else {
+            // What found no place in its bucket is in the other table.
+            self.in_medium(key, medium_hash(key)).unwrap_or(0)
+        }
     }
 
     /// Remembers the count of a piece of up to 15 bytes that had to be merged.
@@ -324,8 +391,7 @@ impl Job<'_> {
         self.cache.keep_medium(key, hash, count);
         if length > 8 {
             self.cache.keep_recent_medium(key, hash, count);
-        } else if text[start + length - 1] != 0 {
-            // A short key doesn't tell NUL bytes at the end from none.
+        } else if !ends_with_nul(key) {
             self.cache.keep_recent(key[0], count);
         }
     }
@@ -483,6 +549,12 @@ fn known(found: u64) -> bool {
 #[inline]
 fn kept(word: u64, length: usize) -> u64 {
     if length < 8 { word & ((1 << (8 * length)) - 1) } else { word }
+}
+
+/// Whether a piece of up to 8 bytes ends with NUL, which the first word of its key doesn't tell from none.
+#[inline]
+fn ends_with_nul(key: [u64; 2]) -> bool {
+    key[0] >> (((key[1] >> 56) * 8).wrapping_sub(8) & 63) == 0
 }
 
 /// The key of a piece of up to 15 bytes.

@@ -1,9 +1,7 @@
 //! Counting the tokens of many short pieces by merging them side by side.
 //!
 //! One piece's merges wait for each other and for memory, so a step of every piece is done in turn. A step has no branch
-//! that depends on the text but one, whether anything is left to merge: places that aren't there have ids of their own,
-//! and a merge that was found by its mark alone is checked a turn later and, if it was another pair's, the whole piece is
-//! counted again by [`Vocab::count_piece`], which trusts no mark.
+//! that depends on the text but one, whether anything is left to merge: places that aren't there have ids of their own.
 #![expect(clippy::cast_possible_truncation, reason = "places are below 64")]
 
 use super::bpe::{MIDDLE, NEVER, PLACE_BITS, SMALL, packed};
@@ -14,9 +12,8 @@ const LANES: usize = 8;
 
 /// A piece while it is merged. Its first token is at place 1, and `N` is a power of two with room for its bytes between
 /// the borders at both ends.
-struct Lane<'a, const N: usize> {
+struct Lane<const N: usize> {
     number: usize,
-    piece: &'a [u8],
     ids: [u32; N],
     /// What the token at each place and the next may merge into, with the place below, so that the least is the one to do.
     pairs: [u32; N],
@@ -24,38 +21,34 @@ struct Lane<'a, const N: usize> {
     live: u64,
     /// Tokens that are left.
     count: u64,
-    /// The last merge: the token, its halves, and the places of it and of the token before.
-    merged: (u32, u32, u32),
+    /// The places of the last merge's token and of its neighbours.
     at: usize,
     before: usize,
+    after: usize,
     /// Where the pairs of that token with its neighbours would be.
     left: (usize, u32),
     right: (usize, u32),
-    /// Whether every merge so far was of its halves.
-    sure: bool,
 }
 
-impl<'a, const N: usize> Lane<'a, N> {
+impl<const N: usize> Lane<N> {
     const EMPTY: Self = Self {
         number: 0,
-        piece: &[],
         ids: [BORDER; N],
         pairs: [NEVER; N],
         live: 0,
         count: 0,
-        merged: (0, 0, 0),
         at: 0,
         before: 0,
+        after: 0,
         left: (0, 0),
         right: (0, 0),
-        sure: true,
     };
 
     /// Begins with bytes, or with characters that are sure to become tokens, and asks for the memory of their pairs.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn fill(&mut self, vocab: &Vocab, number: usize, piece: &'a [u8]) {
-        (self.number, self.piece, self.sure) = (number, piece, true);
+    fn fill(&mut self, vocab: &Vocab, number: usize, piece: &[u8]) {
+        self.number = number;
         self.pairs = [NEVER; N];
         let mut last = 0;
         if piece.is_ascii() {
@@ -93,22 +86,20 @@ impl<'a, const N: usize> Lane<'a, N> {
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn step(&mut self, vocab: &Vocab) -> bool {
         let least = self.pairs[1..=N / 2].iter().copied().fold(NEVER, u32::min);
-        if least == NEVER {
+        let (id, at) = (least >> PLACE_BITS, least as usize & (N - 1));
+        if id >= vocab.limit {
             return false;
         }
-        let (id, at) = (least >> PLACE_BITS, least as usize & (N - 1));
         let above = self.live >> at >> 1;
         let right = (at + 1 + above.trailing_zeros() as usize) & (N - 1);
         let after = (at + 1 + (above & above.wrapping_sub(1)).trailing_zeros() as usize) & (N - 1);
         let below = self.live & ((1 << at) - 1);
         let before = (63 - below.leading_zeros() as usize) & (N - 1);
-        self.merged = (id, self.ids[at], self.ids[right]);
-        vocab.prefetch_halves(id);
         self.count -= 1;
         self.live &= !(1 << right);
         self.ids[at] = id;
         self.pairs[right] = NEVER;
-        (self.at, self.before) = (at, before);
+        (self.at, self.before, self.after) = (at, before, after);
         self.left = vocab.merge_place(self.ids[before], id);
         self.right = vocab.merge_place(id, self.ids[after]);
         vocab.prefetch_bucket(self.left.0);
@@ -120,17 +111,12 @@ impl<'a, const N: usize> Lane<'a, N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn settle(&mut self, vocab: &Vocab) {
-        let (id, left, right) = self.merged;
-        self.sure &= vocab.arises(id, left, right);
-        self.pairs[self.at & (N - 1)] = packed(vocab.guess_at(self.right), self.at);
-        self.pairs[self.before & (N - 1)] = packed(vocab.guess_at(self.left), self.before);
-    }
-
-    /// The number of tokens once nothing is left to merge.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn total(&self, vocab: &Vocab) -> u64 {
-        if self.sure { self.count } else { vocab.count_piece(self.piece) }
+        let id = |place: usize| self.ids[place & (N - 1)];
+        let (before, merged, after) = (id(self.before), id(self.at), id(self.after));
+        let left = packed(vocab.merge_at(self.left, before, merged), self.before);
+        let right = packed(vocab.merge_at(self.right, merged, after), self.at);
+        self.pairs[self.at & (N - 1)] = right;
+        self.pairs[self.before & (N - 1)] = left;
     }
 }
 
@@ -191,7 +177,7 @@ impl Vocab {
                 if lane.step(self) {
                     turn += 1;
                 } else {
-                    done(lane.number, lane.total(self));
+                    done(lane.number, lane.count);
                     used -= 1;
                     order.swap(turn, used);
                 }

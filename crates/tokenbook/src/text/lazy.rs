@@ -67,7 +67,7 @@ fn tables(vocabulary: Vocabulary) -> &'static Tables {
         starts: made.starts.leak(),
         halves: made.halves.leak(),
         merges: made.merges.leak(),
-        merge_seed: made.merge_seed,
+        spilled: made.spilled.leak(),
         byte_pairs: (&*made.byte_pairs.leak()).try_into().expect("the length of the type"),
         ids: made.ids.leak(),
         singles: Box::leak(Box::new(made.singles)),
@@ -75,6 +75,8 @@ fn tables(vocabulary: Vocabulary) -> &'static Tables {
         medium: made.medium.leak(),
         joints: made.joints.leak(),
         alone: made.alone.leak(),
+        pairs: (&*made.pairs.leak()).try_into().expect("the length of the type"),
+        spoilers: (&*made.spoilers.leak()).try_into().expect("the length of the type"),
         atoms: (&*made.atoms.leak()).try_into().expect("the length of the type"),
     }))
 }

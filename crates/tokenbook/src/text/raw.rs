@@ -12,6 +12,11 @@ use super::fast::Job;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512;
+
 /// Starts a table at a cache line.
 #[repr(C, align(64))]
 struct Aligned<T>(T);
@@ -113,183 +118,46 @@ impl<T> DerefMut for Zeroed<T> {
 // SAFETY: it owns its memory as a box does.
 unsafe impl<T: Send> Send for Zeroed<T> {}
 
-/// Counts with the best instructions of this processor.
-pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
+/// Instructions to count with, which this processor has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instructions(Set);
+
+#[derive(Debug, Clone, Copy)]
+enum Set {
+    Portable,
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("bmi1")
-        && std::arch::is_x86_feature_detected!("bmi2")
-        && std::arch::is_x86_feature_detected!("lzcnt")
-        && std::arch::is_x86_feature_detected!("popcnt")
-    {
-        // SAFETY: the processor has what the function needs.
-        return unsafe { avx2::count(job, text) };
-    }
-    job.count::<super::scan::Portable>(text)
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
-#[cfg(target_arch = "x86_64")]
-pub(super) mod avx2 {
-    //! 32 bytes at a time.
-
-    use std::arch::x86_64::{
-        __m256i, _mm256_add_epi8, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
-        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    };
-
-    use crate::text::fast::Job;
-    use crate::text::scan::{Masks, Scan, Wide, Window};
-    use crate::text::vocab::Vocab;
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    pub(super) fn count(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.count::<Avx2>(text)
+impl Instructions {
+    /// All that this processor has, the best last.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            macro_rules! has {
+                ($($feature:tt),*) => { $(std::arch::is_x86_feature_detected!($feature))&&* };
+            }
+            let avx2 = has!("avx2", "bmi1", "bmi2", "lzcnt", "popcnt");
+            let avx512 = avx2 && has!("avx512f", "avx512bw", "avx512vl", "avx512vbmi");
+            let own = [(true, Set::Portable), (avx2, Set::Avx2), (avx512, Set::Avx512)];
+            own.into_iter().filter(|&(has, _)| has).map(|(_, set)| Self(set))
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        std::iter::once(Self(Set::Portable))
     }
 
-    pub(in crate::text) struct Avx2;
-
-    impl Scan for Avx2 {
-        #[inline]
-        fn masks(window: &Window) -> Masks {
-            // SAFETY: only used in `count`, whose caller has asked the processor.
-            unsafe { masks(window) }
-        }
-
-        #[inline]
-        fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
+    /// Counts a text.
+    pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) -> u64 {
+        match self.0 {
+            Set::Portable => job.count::<super::scan::Portable>(text),
+            // SAFETY: `all` has asked the processor for what the function needs.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::count(job, text) },
             // SAFETY: as above.
-            unsafe { count_piece(vocab, piece) }
-        }
-
-        #[inline]
-        fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-            // SAFETY: as above.
-            unsafe { merge_missed(job, text) }
-        }
-    }
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
-        vocab.count_piece(piece)
-    }
-
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.merge_missed(text)
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn masks(window: &Window) -> Masks {
-        let (low, high) = (half(window, 0), half(window, 1));
-        let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);
-        let mut masks = Masks {
-            letter: join(low.letter, high.letter),
-            upper: join(low.upper, high.upper),
-            digit: join(low.digit, high.digit),
-            space: join(low.space, high.space),
-            tab: join(low.tab, high.tab),
-            newline: join(low.newline, high.newline),
-            apostrophe: join(low.apostrophe, high.apostrophe),
-            slash: join(low.slash, high.slash),
-            stop: join(low.stop, high.stop),
-        };
-        if masks.stop != 0 {
-            let (low, high) = (wide_half(window, 0), wide_half(window, 1));
-            masks.add_wide(&Wide {
-                latin: join(low.latin, high.latin),
-                cyrillic: join(low.cyrillic, high.cyrillic),
-                cyrillic_lower: join(low.cyrillic_lower, high.cyrillic_lower),
-                from_80: join(low.from_80, high.from_80),
-                from_a0: join(low.from_a0, high.from_a0),
-                from_b0: join(low.from_b0, high.from_b0),
-                sharp_s: join(low.sharp_s, high.sharp_s),
-                times: join(low.times, high.times),
-                divided: join(low.divided, high.divided),
-            });
-        }
-        masks
-    }
-
-    struct WideHalf {
-        latin: u32,
-        cyrillic: u32,
-        cyrillic_lower: u32,
-        from_80: u32,
-        from_a0: u32,
-        from_b0: u32,
-        sharp_s: u32,
-        times: u32,
-        divided: u32,
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn wide_half(window: &Window, number: usize) -> WideHalf {
-        let bytes = load(window, number);
-        let bits = |vector: __m256i| _mm256_movemask_epi8(vector).cast_unsigned();
-        let is = |byte: u8| bits(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed())));
-        // Whether a byte has these upper bits.
-        let upper = |mask: u8, byte: u8| {
-            let kept = _mm256_and_si256(bytes, _mm256_set1_epi8(mask.cast_signed()));
-            bits(_mm256_cmpeq_epi8(kept, _mm256_set1_epi8(byte.cast_signed())))
-        };
-        WideHalf {
-            latin: is(0xc3),
-            cyrillic: is(0xd0),
-            cyrillic_lower: is(0xd1),
-            from_80: upper(0xe0, 0x80),
-            from_a0: upper(0xf0, 0xa0),
-            from_b0: upper(0xf0, 0xb0),
-            sharp_s: is(0x9f),
-            times: is(0x97),
-            divided: is(0xb7),
-        }
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn load(window: &Window, number: usize) -> __m256i {
-        let bytes: &[u8; 32] = window[32 * number..].first_chunk().expect("a window has 80 bytes");
-        // SAFETY: 32 bytes are there, and the load needs no alignment.
-        unsafe { _mm256_loadu_si256(std::ptr::from_ref(bytes).cast()) }
-    }
-
-    struct Half {
-        letter: u32,
-        upper: u32,
-        digit: u32,
-        space: u32,
-        tab: u32,
-        newline: u32,
-        apostrophe: u32,
-        slash: u32,
-        stop: u32,
-    }
-
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn half(window: &Window, number: usize) -> Half {
-        let bytes = load(window, number);
-        let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-        let bits = |vector: __m256i| _mm256_movemask_epi8(vector).cast_unsigned();
-        // Whether a byte is one of `count` from `first` on.
-        let within = |bytes: __m256i, first: u8, count: u8| {
-            let offset = _mm256_add_epi8(bytes, all(first.wrapping_neg()));
-            _mm256_cmpeq_epi8(_mm256_min_epu8(offset, all(count - 1)), offset)
-        };
-        let is = |byte: u8| _mm256_cmpeq_epi8(bytes, all(byte));
-        let newline = bits(_mm256_or_si256(is(b'\n'), is(b'\r')));
-        Half {
-            letter: bits(within(_mm256_or_si256(bytes, all(0x20)), b'a', 26)),
-            upper: bits(within(bytes, b'A', 26)),
-            digit: bits(within(bytes, b'0', 10)),
-            space: bits(is(b' ')),
-            tab: bits(within(bytes, b'\t', 5)) & !newline,
-            newline,
-            apostrophe: bits(is(b'\'')),
-            slash: bits(is(b'/')),
-            stop: bits(_mm256_or_si256(bytes, is(0))),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::count(job, text) },
         }
     }
 }

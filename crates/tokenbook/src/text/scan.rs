@@ -3,6 +3,7 @@
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
 
+use super::bpe::SMALL;
 use super::fast::Job;
 use super::split::Pattern;
 use super::vocab::Vocab;
@@ -85,6 +86,26 @@ pub(super) trait Scan {
 
     /// [`Job::merge_missed`] with the same instructions.
     fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64;
+
+    /// The number of tokens of each piece of which many are merged fast, told to `done` with the piece's number; the
+    /// numbers of the others are told to `longer`.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn count_short<'a>(
+        vocab: &Vocab,
+        pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        done: impl FnMut(usize, u64),
+        mut longer: impl FnMut(usize),
+    ) {
+        let short = pieces.filter(|&(number, piece)| {
+            let is_short = piece.len() <= SMALL;
+            if !is_short {
+                longer(number);
+            }
+            is_short
+        });
+        vocab.count_small(short, done);
+    }
 }
 
 /// For any processor.
@@ -120,7 +141,7 @@ impl Scan for Portable {
     }
 
     fn merge_missed(job: &mut Job<'_>, text: &[u8]) -> u64 {
-        job.merge_missed(text)
+        job.merge_missed::<Self>(text)
     }
 
     #[inline]

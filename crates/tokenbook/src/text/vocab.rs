@@ -4,7 +4,7 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{ID_BITS, MERGE_SLOTS, bytes_hash, merge_place, pair_key};
+use super::hash::{Bucket, ID_BITS, MERGE_SLOTS, bytes_hash, low_bits, merge_place, pair_key, spill_place};
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
@@ -24,10 +24,10 @@ pub(super) struct Tables {
     pub(super) starts: &'static [u32],
     /// The two tokens that each token arises from.
     pub(super) halves: &'static [u32],
-    /// Buckets of merges by their two tokens: a mark of these above the id that they merge into.
-    pub(super) merges: &'static [[u32; MERGE_SLOTS]],
-    /// The seed of the hash that finds the bucket.
-    pub(super) merge_seed: u64,
+    /// The ids that two tokens merge into.
+    pub(super) merges: &'static [Bucket],
+    /// The few of them that their bucket has no room for: the two tokens' ids above that of the merged one, or 0.
+    pub(super) spilled: &'static [u64],
     /// The ids that pairs of single bytes merge into, by their ids.
     pub(super) byte_pairs: &'static [u32; 1 << 16],
     /// A hash table of tokens: id + 1, or 0.
@@ -42,7 +42,12 @@ pub(super) struct Tables {
     pub(super) joints: &'static [u64],
     /// The number of tokens of each character of three bytes by itself, in two bits.
     pub(super) alone: &'static [u64],
-    /// The tokens of characters below U+10000 with which merging may begin, or [`NONE`].
+    /// The tokens of the first two bytes of characters, by six bits of each, with which merging may begin unless the byte
+    /// before forbids it; or [`NONE`].
+    pub(super) pairs: &'static [u32; 1 << 12],
+    /// The earliest token that ends with a byte and a first byte of a character, by that byte below six bits of the other.
+    pub(super) spoilers: &'static [u32; 1 << 14],
+    /// The tokens of characters of three bytes into which the token of their first two is sure to merge, or [`NONE`].
     pub(super) atoms: &'static [u32; 1 << 16],
 }
 
@@ -110,32 +115,17 @@ impl Vocab {
         }
     }
 
-    /// The token of the first character if merging may begin with it, else [`NONE`], and the bytes that this is about.
-    #[inline]
-    pub(super) fn atom(&self, bytes: &[u8]) -> (u32, usize) {
-        let bits = |at: usize| bytes.get(at).map_or(0, |&byte| usize::from(byte & 0x3f));
-        let (point, length) = match bytes[0] {
-            first @ ..0x80 => (usize::from(first), 1),
-            first @ 0xc2..0xe0 if bytes.len() > 1 => ((usize::from(first & 0x1f) << 6) | bits(1), 2),
-            first @ 0xe0..0xf0 if bytes.len() > 2 => ((usize::from(first & 0x0f) << 12) | (bits(1) << 6) | bits(2), 3),
-            _ => return (NONE, 1),
-        };
-        (self.tables.atoms[point & 0xffff], length)
-    }
-
-    /// What two single bytes merge into, by their ids, or [`NONE`].
+    /// What two single bytes merge into, by their ids; if they don't, some number from [`Vocab::limit`] on.
     #[inline]
     pub(super) fn merge_bytes(&self, left: u32, right: u32) -> u32 {
-        let id = self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize];
-        if id < self.limit { id } else { NONE }
+        self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize]
     }
 
     /// Where a merge would be: its bucket and its mark there.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn merge_place(&self, left: u32, right: u32) -> (usize, u32) {
-        let bits = self.tables.merges.len().trailing_zeros();
-        merge_place(pair_key(left, right), self.tables.merge_seed, bits)
+        merge_place(pair_key(left, right), self.tables.merges.len().trailing_zeros())
     }
 
     /// Asks for the memory of a bucket of merges.
@@ -145,43 +135,51 @@ impl Vocab {
         raw::prefetch(self.tables.merges, bucket);
     }
 
-    /// What two tokens may merge into, or [`NONE`]: never more than what they do merge into, and seldom something else.
+    /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_guess(&self, left: u32, right: u32) -> u32 {
-        self.guess_at(self.merge_place(left, right))
+    pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
+        self.merge_at(self.merge_place(left, right), left, right)
     }
 
     /// The same at a place that is known.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn guess_at(&self, (bucket, mark): (usize, u32)) -> u32 {
-        // The id is what is left of a slot that has the mark.
-        let least = self.tables.merges[bucket].iter().map(|slot| slot ^ mark).fold(NONE, u32::min);
-        if least < self.limit { least } else { NONE }
+    pub(super) fn merge_at(&self, (bucket, mark): (usize, u32), left: u32, right: u32) -> u32 {
+        let bucket = &self.tables.merges[bucket];
+        let low = low_bits(self.tables.merges.len().trailing_zeros());
+        let slots = bucket[..MERGE_SLOTS].iter().zip(0..);
+        let found =
+            slots.map(|(slot, number)| u32::from((slot ^ mark) >> low == 0) << number).fold(0, |all, bit| all | bit);
+        self.merge_of(bucket, found, left, right)
     }
 
-    /// What two tokens merge into, or [`NONE`].
-    pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
-        let guess = self.merge_guess(left, right);
-        if guess == NONE || self.arises(guess, left, right) {
-            return guess;
+    /// What two tokens merge into where the bits of `found` tell their slot, if any.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn merge_of(&self, bucket: &Bucket, found: u32, left: u32, right: u32) -> u32 {
+        // One test, which hardly ever holds: whether a pair merges can't be foretold.
+        if found | room(bucket) == 0 {
+            return self.merge_spilled(left, right);
         }
-        let (bucket, mark) = self.merge_place(left, right);
-        let ids = self.tables.merges[bucket].iter().map(|slot| slot ^ mark);
-        ids.filter(|&id| id < self.limit).find(|&id| self.arises(id, left, right)).unwrap_or(NONE)
+        let low = low_bits(self.tables.merges.len().trailing_zeros());
+        let slot = (found | 1 << MERGE_SLOTS).trailing_zeros() as usize & 15;
+        high(bucket, slot) << low | bucket[slot] & ((1 << low) - 1)
     }
 
-    /// Asks for the memory of a token's halves.
-    #[inline]
-    pub(super) fn prefetch_halves(&self, id: u32) {
-        raw::prefetch(self.tables.halves, 2 * id as usize);
-    }
-
-    /// Whether a token arises from these two.
-    #[inline]
-    pub(super) fn arises(&self, id: u32, left: u32, right: u32) -> bool {
-        self.halves(id) == (left, right)
+    /// What two tokens merge into whose bucket has no room for all.
+    #[cold]
+    fn merge_spilled(&self, left: u32, right: u32) -> u32 {
+        let table = self.tables.spilled;
+        let key = pair_key(left, right);
+        let mut slot = spill_place(key, table.len().trailing_zeros());
+        while table[slot] != 0 {
+            if table[slot] >> ID_BITS == key {
+                return table[slot] as u32 & ((1 << ID_BITS) - 1);
+            }
+            slot = (slot + 1) & (table.len() - 1);
+        }
+        NONE
     }
 
     /// The two tokens that a token of several bytes arises from.
@@ -199,7 +197,7 @@ impl Vocab {
         let (mut left, mut right, mut left_gone, mut right_gone) = (left, right, NONE, NONE);
         loop {
             let across = self.merge(left, right);
-            if across != NONE && across < left_gone && across <= right_gone {
+            if across < self.limit && across < left_gone && across <= right_gone {
                 return false;
             }
             // Single bytes are below 256, so the larger id, the later merge, is never a byte unless both are.
@@ -214,4 +212,16 @@ impl Vocab {
             }
         }
     }
+}
+
+/// The upper bits of the id in a slot, or all ones behind the last slot.
+#[inline]
+fn high(bucket: &Bucket, slot: usize) -> u32 {
+    bucket[MERGE_SLOTS + slot / 4] >> (slot % 4 * 8) & 0xff
+}
+
+/// 0 if some merges of a bucket found no slot.
+#[inline]
+fn room(bucket: &Bucket) -> u32 {
+    bucket[15] >> 8 & 0xff
 }
