@@ -9,8 +9,8 @@ use tokenbook_ledger::{
     LiveCall, OverviewQuery, ReportQuery, WhatIfQuery,
 };
 
-use crate::{WAITING, bar};
 use crate::calls::{Result, START, YEAR};
+use crate::{WAITING, bar};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
