@@ -673,6 +673,32 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_wait_are_folded_once_nothing_else_comes() {
+        let ledger = Ledger::open_in_memory(&Options::default()).expect("a ledger");
+        let record = |count: i64| {
+            let call = |_| Call::new("2026-11-22T10:00:00Z".parse().expect("an instant"), "m");
+            let calls: Vec<Call> = (0..count).map(call).collect();
+            let from = ledger.stats().expect("stats").recorded;
+            let calls = (from..).zip(calls).map(|(number, call)| Call { id: Some(number.to_string()), ..call });
+            ledger.record_batch(calls.collect()).expect("open").into_iter().for_each(|done| drop(done.expect("new")));
+        };
+        let waiting = || ledger.read(|_, _, head| Ok(head.seq - head.folded)).expect("read");
+        record(FOLD_AFTER);
+        // Within the pause after that fold these wait, unless this machine was very slow.
+        record(FOLD_AFTER + 10);
+        record(10);
+        let end = 1_000;
+        for turn in 0..=end {
+            if waiting() < FOLD_AFTER {
+                break;
+            }
+            assert!(turn < end, "{} calls still wait", waiting());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(ledger.verify().expect("verified").ok);
+    }
+
+    #[test]
     fn calls_under_one_key_move_up_when_another_process_has_indexed_the_first() {
         let mut tail = Tail::default();
         for (key, seq) in [(1, 1), (1, 2), (1, 3), (2, 4), (1, 5)] {
