@@ -24,3 +24,4 @@ modules=peers/node_modules
 peers/bin/python "$fit/evaluate.py" --ground-truth "$truth" --counter "$counter" --folds peers/folds.json \
   --o200k "$modules/tiktoken/encoders/o200k_base.json" --claude2 "$modules/@anthropic-ai/tokenizer/claude.json" \
   --ai-tokenizer "$modules/ai-tokenizer"
+peers/bin/python "$fit/families.py" --ground-truth "$truth" --counter "$counter"

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
-cargo build --release --quiet
+cargo build --release --quiet --target-dir target
 make --no-print-directory -C "$root" pack >/dev/null
 python3 -m venv peers
 peers/bin/pip install --quiet --disable-pip-version-check --force-reinstall "$root"/dist/*.whl

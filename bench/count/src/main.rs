@@ -102,7 +102,8 @@ fn threads(encoding: Encoding, corpus: &str) {
     let mut texts = Vec::new();
     let mut rest = whole.as_str();
     while !rest.is_empty() {
-        let (text, after) = rest.split_at(rest.ceil_char_boundary(rest.len().min(4096)));
+        let end = (4096..rest.len()).find(|&at| rest.is_char_boundary(at)).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(end);
         texts.push(text);
         rest = after;
     }

@@ -1,5 +1,5 @@
 //! Measures the ledger in one run, as ratios where a machine's own speed would show: durable appends by many callers
-//! against one, CPU time a call, what a hold costs, standard questions over many calls, bytes a call.
+//! against one, CPU time a call, an import, what a hold costs, standard questions over many calls, bytes a call.
 //!
 //! `cargo run --release [calls [appends [FILE [PART]]]]`; 10 million calls and 256,000 appends by default. The ledger of many
 //! calls is kept in FILE where one is given, and found there by the next run; PART is in the names of the questions asked.
@@ -100,11 +100,28 @@ fn hold(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Records `calls` calls of a year, and a few more that no rollup has yet.
+/// Imports `calls` calls from JSON lines.
+fn import(folder: &Path, calls: u64) -> Result<()> {
+    let lines = (0..calls).map(|number| Ok(serde_json::to_string(&call(number, instant(number, 10_000_000))?)? + "\n"));
+    let lines = lines.collect::<Result<String>>()?;
+    let ledger = Ledger::open(folder.join("import.db"), &Options::default())?;
+    let (start, used) = (Instant::now(), cpu()?);
+    let imported = ledger.import_jsonl(lines.as_bytes())?;
+    let (wall, used) = (start.elapsed(), cpu()?.saturating_sub(used));
+    let rate = imported.recorded as f64 / wall.as_secs_f64();
+    println!("import of {calls} calls: {:.2} µs CPU a call", used.as_secs_f64() * 1e6 / calls as f64);
+    bar("calls imported in a second", format!("{rate:.0}"), "≥ 100,000", rate >= 100_000.0);
+    Ok(())
+}
+
+/// Calls that no rollup has yet when questions are asked: a few less than are folded when nothing else comes.
+pub(crate) const WAITING: u64 = 4_000;
+
+/// Records `calls` calls of a year, and as many more as may wait for the rollups.
 fn load(path: &Path, calls: u64) -> Result<Ledger> {
     let ledger = Ledger::open(path, &Options::default())?;
     let before = ledger.stats()?;
-    if before.calls == calls + 1_000 {
+    if before.calls == calls + WAITING {
         println!("{} holds {calls} calls already", path.display());
         return Ok(ledger);
     }
@@ -128,7 +145,7 @@ fn load(path: &Path, calls: u64) -> Result<Ledger> {
         stats.file_bytes as f64 / calls as f64,
         stats.file_bytes as f64 / 1e9,
     );
-    for number in calls..calls + 1_000 {
+    for number in calls..calls + WAITING {
         ledger.record_queued(call(number, START + YEAR)?)?;
     }
     ledger.flush()?;
@@ -155,6 +172,7 @@ fn main() -> Result<()> {
             bar(&format!("durable appends ÷ 1 caller, {name}"), format!("{:.1}", many / one), "≥ 5", many / one >= 5.0);
             bar(&format!("CPU a call, {name}"), format!("{cpu:.2} µs"), "≤ 6 µs", cpu <= 6.0);
         }
+        import(folder.path(), appends)?;
         hold(&folder.path().join("hold.db"))?;
     }
     questions::run(&load(&path, calls)?, calls, std::env::args().nth(4).unwrap_or_default())

@@ -9,8 +9,8 @@ use tokenbook_ledger::{
     LiveCall, OverviewQuery, ReportQuery, WhatIfQuery,
 };
 
-use crate::bar;
 use crate::calls::{Result, START, YEAR};
+use crate::{WAITING, bar};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -82,7 +82,7 @@ pub fn run(ledger: &Ledger, calls: u64, only: String) -> Result<()> {
         ("30 days", (at(end - 30 * DAY - 11 * HOUR - 1_000)?, at(end - 11 * HOUR - 1_000)?)),
         ("24 hours", (at(end - DAY - 5 * HOUR - 1_000)?, at(end - 5 * HOUR - 1_000)?)),
     ];
-    println!("standard questions over {} calls, median of {RUNS} warm runs:", calls + 1_000);
+    println!("standard questions over {} calls, median of {RUNS} warm runs:", calls + WAITING);
     let mut measured = Measured { only, missed: 0, worst: (0.0, String::new()), asked: 0 };
     let only = |filter: &str| serde_json::from_str::<Filter>(filter);
     for (range, (from, to)) in ranges {

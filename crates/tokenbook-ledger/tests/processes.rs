@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokenbook::Count;
-use tokenbook_ledger::{Call, Durability, Group, Ledger, Options, QueryLimits, ReportQuery};
+use tokenbook_ledger::{Call, Durability, Group, Ledger, Options, QueryLimits, ReportQuery, Status};
 
 /// What the appending process is told by its environment.
 const TASK: &str = "TOKENBOOK_TEST_TASK";
@@ -188,4 +188,39 @@ fn four_processes_append_at_once_without_loss_or_refusal() {
     let ledger = Ledger::open(&path, &Options::default()).expect("opened");
     assert_eq!(check(&ledger, &all), all);
     println!("4 processes, {} calls", all.len());
+}
+
+#[test]
+fn writers_know_each_others_calls_whoever_folds_and_indexes_them() {
+    const STEP: u64 = 3_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    // Each handle has a writer of its own, as processes have.
+    let open = || Ledger::open(&path, &Options::default()).expect("opened");
+    let mut writers = [open(), open(), open()];
+    let statuses = |writer: &Ledger, calls: Vec<Call>| -> Vec<Status> {
+        let done = writer.record_batch(calls).expect("open");
+        done.into_iter().map(|result| result.expect("recorded").status).collect()
+    };
+    // More than are indexed at once, so that ids wait, are indexed, and wait again.
+    for step in 0..14 {
+        let new = calls("call", step * STEP, STEP);
+        writers.rotate_left(1);
+        assert!(statuses(&writers[0], new.clone()).iter().all(|status| *status == Status::Recorded));
+        if step % 3 == 1 {
+            writers[1].checkpoint().expect("folded");
+        }
+        if step % 5 == 2 {
+            // One that has seen nothing yet.
+            writers[2] = open();
+        }
+        assert!(statuses(&writers[1], new).iter().all(|status| *status == Status::Duplicate));
+        let old: Vec<Call> = (0..=step).flat_map(|step| calls("call", step * STEP + step * 7, 5)).collect();
+        assert!(statuses(&writers[2], old).iter().all(|status| *status == Status::Duplicate));
+    }
+    for writer in &writers {
+        assert_eq!(writer.stats().expect("stats").calls, 14 * STEP);
+    }
+    let found = writers[0].verify().expect("verified");
+    assert!(found.ok, "{found:?}");
 }

@@ -279,7 +279,9 @@ fn long_texts_are_estimated_within_a_few_percent() {
         for (model, &tokens) in &text.tokens {
             let count = tokenbook::request::count_text(model, &text.text).expect("a count");
             let off = count.tokens.get().abs_diff(tokens) * 1000 / tokens;
-            assert!(off <= 40, "{} for {model}: {off} thousandths off", text.id);
+            // The newer tokenizer's vocabulary is known better.
+            let bound = if model.ends_with("4-7") { 30 } else { 40 };
+            assert!(off <= bound, "{} for {model}: {off} thousandths off", text.id);
         }
     }
 }

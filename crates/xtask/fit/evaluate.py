@@ -4,7 +4,7 @@
     python evaluate.py --ground-truth DIR --counter target/fit/release/examples/request_residuals --folds folds.json \
         [--o200k o200k_base.json] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
 
-`bash bench/accuracy/run.sh` does all of it. The table of pieces is fitted on measured strings and never on requests. The
+`bash bench/accuracy/run.sh` does all of it. The vocabulary is inferred from measured strings and never from requests. The
 weights of the text are, so the requests of a repository are counted by those that were fitted without it (`--folds`, from
 `text_weights.py`). The constants of the framing are too, so each group of
 alike requests (family, tools, choice, history …) is counted with the constant that the *other* repositories give: the

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
+mod claude;
 mod layers;
 mod prices;
 mod types;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const TASKS: &[Task] = &[
+    ("claude", "write the table that Claude's text is counted by from measured counts, or --check it", claude::run),
     ("layers", "refuse imports that point upward in the core's module order", layers::run),
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
     ("types", "write the types of TypeScript and Python, or --check them", types::run),

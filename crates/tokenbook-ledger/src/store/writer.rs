@@ -16,7 +16,7 @@ use crate::budget::{Context, Counters};
 use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
 use crate::hash::FastMap;
-use crate::ledger::{Recorded, Status};
+use crate::ledger::Status;
 use crate::samples;
 use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
@@ -250,7 +250,7 @@ impl Writer {
                             Err(error) => results.resize_with(results.len() + part.len(), || Err(error.clone())),
                         }
                     }
-                    queue.finish(&items, &batch, results, start.elapsed());
+                    queue.finish(items, &batch, results, start.elapsed());
                     // After the answer: nobody waits for it, and no other process writes meanwhile.
                     self.checkpoint_if_due();
                     drop(held);
@@ -313,7 +313,7 @@ impl Writer {
         &mut self,
         count: usize,
         calls: impl Iterator<Item = &'a Prepared>,
-    ) -> Result<(Vec<Result<Recorded>>, Option<Held>)> {
+    ) -> Result<(Vec<Result<Status>>, Option<Held>)> {
         self.transact(|writer, head| {
             let mut results = Vec::with_capacity(count);
             writer.counters.refresh(&writer.db)?;
@@ -452,7 +452,7 @@ impl Writer {
         &mut self,
         head: &mut HeadRow,
         calls: impl Iterator<Item = &'a Prepared>,
-        results: &mut Vec<Result<Recorded>>,
+        results: &mut Vec<Result<Status>>,
     ) -> Result<()> {
         let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
@@ -466,11 +466,10 @@ impl Writer {
         let mut inserter = Inserter::new(db, scratch)?;
         let mut facts = Facts::default();
         for (prepared, (provider, key)) in calls.into_iter().zip(places) {
-            let id = prepared.id();
             if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
                 results.push(if same {
                     counters.release_with(prepared.hold);
-                    Ok(Recorded { id: id.to_owned(), status: Status::Duplicate })
+                    Ok(Status::Duplicate)
                 } else {
                     Err(conflict(db, names, seq, prepared)?)
                 });
@@ -490,7 +489,7 @@ impl Writer {
             tail.tool_hours.add(facts.at, &facts.tools);
             counters.add(&prepared.call)?;
             counters.release_with(prepared.hold);
-            results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
+            results.push(Ok(Status::Recorded));
         }
         Ok(())
     }
@@ -670,6 +669,32 @@ mod tests {
         }
         assert!(ledger.verify().expect("verified").ok);
         assert_eq!(ledger.list(&ListQuery::default()).expect("a page").calls.len(), 100);
+    }
+
+    #[test]
+    fn calls_that_wait_are_folded_once_nothing_else_comes() {
+        let ledger = Ledger::open_in_memory(&Options::default()).expect("a ledger");
+        let record = |count: i64| {
+            let call = |_| Call::new("2026-11-22T10:00:00Z".parse().expect("an instant"), "m");
+            let calls: Vec<Call> = (0..count).map(call).collect();
+            let from = ledger.stats().expect("stats").recorded;
+            let calls = (from..).zip(calls).map(|(number, call)| Call { id: Some(number.to_string()), ..call });
+            ledger.record_batch(calls.collect()).expect("open").into_iter().for_each(|done| drop(done.expect("new")));
+        };
+        let waiting = || ledger.read(|_, _, head| Ok(head.seq - head.folded)).expect("read");
+        record(FOLD_AFTER);
+        // Within the pause after that fold these wait, unless this machine was very slow.
+        record(FOLD_AFTER + 10);
+        record(10);
+        let end = 1_000;
+        for turn in 0..=end {
+            if waiting() < FOLD_AFTER {
+                break;
+            }
+            assert!(turn < end, "{} calls still wait", waiting());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(ledger.verify().expect("verified").ok);
     }
 
     #[test]

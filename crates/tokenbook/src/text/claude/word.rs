@@ -1,12 +1,13 @@
 //! What a word or a run of symbols costs.
 
+use super::letters::{END, Hash, LONGEST, START, is_latin, spelled, uncapitalized};
 use super::memo::{Kind, Memo};
-use super::table::{Hash, Letters, Symbols};
+use super::table::{Letters, Symbols};
 use super::weights::weights;
 use super::{Generation, UNITS};
 
-/// Characters in the longest piece of a word or a run that is looked up.
-const LONGEST: usize = 8;
+/// Characters in the longest piece of a run of symbols that is looked up.
+const LONGEST_SYMBOLS: usize = 8;
 
 /// Counts words and runs of symbols for one generation.
 pub(super) struct Words<'m> {
@@ -42,7 +43,9 @@ struct Symbolic {
 
 impl Symbolic {
     fn symbols(&self, run: &str, spaced: bool) -> (u64, bool) {
-        let whole = Symbols::of(run);
+        let mut hash = Hash::new();
+        hash.add(run.as_bytes());
+        let whole = Symbols::of(hash);
         match self.generation {
             Generation::New => {
                 if let Some(tokens) = whole.tokens() {
@@ -51,7 +54,7 @@ impl Symbolic {
                 }
             }
             Generation::Old => {
-                if whole.single_with_space() && spaced || whole.single() && !spaced {
+                if whole.is_old_token_with_space() && spaced || whole.is_old_token() && !spaced {
                     return (UNITS, false);
                 }
             }
@@ -62,34 +65,33 @@ impl Symbolic {
     /// The fewest tokens that make up a run of symbols.
     fn pieces(&self, run: &str, spaced: bool) -> (u64, bool) {
         // Costs of the last starts only, as no piece is longer.
-        let mut best = [(u64::MAX, false); LONGEST + 1];
+        let mut best = [(u64::MAX, false); LONGEST_SYMBOLS + 1];
         best[0] = (0, false);
         for (at, start) in run.char_indices().map(|(start, _)| start).enumerate() {
-            let (cost, _) = best[at % (LONGEST + 1)];
-            best[at % (LONGEST + 1)] = (u64::MAX, false);
+            let (cost, _) = best[at % (LONGEST_SYMBOLS + 1)];
+            best[at % (LONGEST_SYMBOLS + 1)] = (u64::MAX, false);
             let space = spaced && at == 0;
             let mut hash = Hash::new();
-            for (length, c) in run[start..].chars().take(LONGEST).enumerate() {
-                let mut bytes = [0; 4];
-                hash.add(c.encode_utf8(&mut bytes).as_bytes());
-                let Some((tokens, absorbs)) = self.piece(hash.symbols(), (length == 0).then_some(c), space) else {
+            for (length, c) in run[start..].chars().take(LONGEST_SYMBOLS).enumerate() {
+                hash.add_char(c);
+                let Some((tokens, absorbs)) = self.piece(Symbols::of(hash), (length == 0).then_some(c), space) else {
                     continue;
                 };
-                let slot = &mut best[(at + length + 1) % (LONGEST + 1)];
+                let slot = &mut best[(at + length + 1) % (LONGEST_SYMBOLS + 1)];
                 if cost + tokens < slot.0 {
                     *slot = (cost + tokens, absorbs);
                 }
             }
         }
-        let (tokens, absorbs) = best[run.chars().count() % (LONGEST + 1)];
+        let (tokens, absorbs) = best[run.chars().count() % (LONGEST_SYMBOLS + 1)];
         (tokens * UNITS, absorbs)
     }
 
     fn piece(&self, symbols: Symbols, alone: Option<char>, spaced: bool) -> Option<(u64, bool)> {
         let unknown = || alone.map(|c| (symbol(c) + u64::from(spaced), false));
         match self.generation {
-            Generation::Old if spaced && symbols.single_with_space() => Some((1, false)),
-            Generation::Old if symbols.single() => Some((1 + u64::from(spaced), false)),
+            Generation::Old if spaced && symbols.is_old_token_with_space() => Some((1, false)),
+            Generation::Old if symbols.is_old_token() => Some((1 + u64::from(spaced), false)),
             Generation::Old => unknown(),
             Generation::New => match symbols.tokens() {
                 Some(tokens) => {
@@ -112,23 +114,22 @@ fn symbol(c: char) -> u64 {
 }
 
 fn old(word: &str) -> u64 {
-    let known = Letters::of(word);
-    if known.single() {
+    if is_old_token(word) {
         return UNITS;
     }
-    if word.chars().next().is_some_and(|c| c >= '\u{250}') {
-        return new_of(word, known);
+    if !word.starts_with(is_latin) {
+        return new(word);
     }
     let mut share = weights().old_of_new;
     match Case::of(word) {
         Case::Small => {}
         Case::First(small) => {
-            if Letters::of(&small).single() {
+            if is_old_token(&small) {
                 return 2 * UNITS;
             }
         }
         Case::Capitals(small) => {
-            if Letters::of(&small).single() {
+            if is_old_token(&small) {
                 return 2 * UNITS;
             }
             share = weights().old_of_new_capitals;
@@ -137,85 +138,115 @@ fn old(word: &str) -> u64 {
             let mut parts = Humps(word);
             let first = parts.next().unwrap_or_default();
             if first.len() < word.len() {
-                return old(first) + parts.map(|part| old(part) + weights().seam_old).sum::<u64>();
+                let parts = old(first) + parts.map(|part| old(part) + weights().seam_old).sum::<u64>();
+                // Letters at random have many seams.
+                return parts.min(new(word));
             }
         }
     }
-    (new_of(word, known) * share / 64).max(UNITS)
+    let new = new(word);
+    (weights().old_constant + new * share / 64).clamp(UNITS, new.max(UNITS))
+}
+
+fn is_old_token(word: &str) -> bool {
+    let mut hash = Hash::new();
+    hash.add(word.as_bytes());
+    Letters::of(hash).is_old_token()
+}
+
+/// The cost of a letter that stands alone, the same in both generations.
+pub(super) fn alone(c: char) -> u64 {
+    let mut hash = Hash::new();
+    hash.add_char(c);
+    Letters::of(hash).alone().unwrap_or_else(|| spelled(c)) * UNITS
+}
+
+/// The cost of a digit that isn't ASCII.
+pub(super) fn digit(c: char) -> u64 {
+    let mut hash = Hash::new();
+    hash.add_char(c);
+    Symbols::of(hash).tokens().unwrap_or(2) * UNITS
 }
 
 fn new(word: &str) -> u64 {
-    new_of(word, Letters::of(word))
+    if is_token(word) {
+        UNITS
+    } else if let Some(small) = uncapitalized(word) {
+        UNITS + if is_token(&small) { UNITS } else { put_together(&small) }
+    } else {
+        put_together(word)
+    }
 }
 
-fn new_of(word: &str, known: Letters) -> u64 {
-    if let Some(tokens) = known.whole() {
-        return tokens * UNITS;
+/// Whether the word is a token with the marks around it.
+fn is_token(word: &str) -> bool {
+    let mut hash = Hash::new();
+    hash.add_char(START);
+    hash.add(word.as_bytes());
+    hash.add_char(END);
+    Letters::of(hash).is_token()
+}
+
+fn put_together(word: &str) -> u64 {
+    let tokens = pieces(word);
+    let is_cyrillic = word.starts_with(|c| matches!(c, '\u{400}'..='\u{52f}'));
+    tokens * if is_cyrillic && tokens > 2 { weights().cyrillic } else { UNITS }
+}
+
+/// The fewest tokens that make up a word and the marks around it.
+fn pieces(word: &str) -> u64 {
+    // A mark that is in no piece is a token.
+    let mut fewest = Fewest { to: [u64::MAX; LONGEST + 1], to_end: u64::MAX };
+    fewest.to[0] = 1;
+    let mut start = Hash::new();
+    start.add_char(START);
+    fewest.extend((0, 0), start, word);
+    let mut last = 0;
+    for (at, (offset, c)) in word.char_indices().enumerate() {
+        let before = fewest.take(at);
+        fewest.reach(at + 1, before + spelled(c));
+        fewest.extend((at, before), Hash::new(), &word[offset..]);
+        last = at + 1;
     }
-    match Case::of(word) {
-        Case::Small => fragments(word).max(UNITS),
-        Case::First(small) => UNITS + small_word(&small),
-        Case::Capitals(small) => {
-            let (constant, letter, share) = weights().capitals;
-            constant + letter * word.chars().count() as u64 + small_word(&small) * share / 64
-        }
-        Case::Mixed => {
-            let mut parts = Humps(word);
-            let first = parts.next().unwrap_or_default();
-            if first.len() < word.len() {
-                new(first) + parts.map(|part| new(part) + weights().seam_new).sum::<u64>()
-            } else {
-                UNITS + small_word(&word.to_lowercase())
+    fewest.to_end.min(fewest.take(last) + 1)
+}
+
+/// The fewest tokens to each place in a word.
+struct Fewest {
+    /// To the last places only, as no piece is longer.
+    to: [u64; LONGEST + 1],
+    /// To behind the mark at the end, with that in a piece.
+    to_end: u64,
+}
+
+impl Fewest {
+    fn take(&mut self, at: usize) -> u64 {
+        std::mem::replace(&mut self.to[at % (LONGEST + 1)], u64::MAX)
+    }
+
+    fn reach(&mut self, at: usize, tokens: u64) {
+        let slot = &mut self.to[at % (LONGEST + 1)];
+        *slot = (*slot).min(tokens);
+    }
+
+    /// Tries each token that goes on from a place that so many tokens lead to.
+    fn extend(&mut self, (at, tokens): (usize, u64), mut hash: Hash, letters: &str) {
+        let mut letters = letters.chars();
+        for to in at + 1..=at + LONGEST {
+            let Some(c) = letters.next() else { return };
+            hash.add_char(c);
+            if Letters::of(hash).is_token() {
+                self.reach(to, tokens + 1);
+            }
+            if letters.as_str().is_empty() {
+                hash.add_char(END);
+                if Letters::of(hash).is_token() {
+                    self.to_end = self.to_end.min(tokens + 1);
+                }
+                return;
             }
         }
     }
-}
-
-/// The cost of a word in small letters in the new generation.
-fn small_word(small: &str) -> u64 {
-    match Letters::of(small).whole() {
-        Some(tokens) => tokens * UNITS,
-        None => fragments(small).max(UNITS),
-    }
-}
-
-/// The cost of a word outside the table: the cheapest way to put it together.
-fn fragments(word: &str) -> u64 {
-    // A fragment costs an eighth of a token more when choosing, so that fewer and longer ones win; the sum leaves it out.
-    let mut best = [(u64::MAX, 0_u64); LONGEST + 1];
-    best[0] = (0, 0);
-    let mut count = 0;
-    for (at, start) in word.char_indices().map(|(start, _)| start).enumerate() {
-        let (choice, cost) = best[at % (LONGEST + 1)];
-        best[at % (LONGEST + 1)] = (u64::MAX, 0);
-        let mut hash = Hash::new();
-        for (length, c) in word[start..].chars().take(LONGEST).enumerate() {
-            let mut bytes = [0; 4];
-            hash.add(c.encode_utf8(&mut bytes).as_bytes());
-            let known = hash.letters().fragment();
-            let Some(eighths) = known.or_else(|| (length == 0).then(|| letter(c))) else { continue };
-            let slot = &mut best[(at + length + 1) % (LONGEST + 1)];
-            if choice + eighths + 1 < slot.0 {
-                *slot = (choice + eighths + 1, cost + eighths);
-            }
-        }
-        count = at + 1;
-    }
-    let (_, eighths) = best[count % (LONGEST + 1)];
-    eighths * scale(word) / 8
-}
-
-/// The cost of a letter that isn't in the table, in eighths.
-fn letter(c: char) -> u64 {
-    match c {
-        '\0'..='\u{24f}' => 8,
-        '\u{250}'..='\u{7ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => 16,
-        _ => 24,
-    }
-}
-
-fn scale(word: &str) -> u64 {
-    weights().script(word.chars().next().unwrap_or_default())
 }
 
 /// How a word is written.
