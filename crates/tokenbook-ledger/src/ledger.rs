@@ -242,8 +242,9 @@ impl Ledger {
     /// As [`Ledger::submit`].
     pub fn submit_with(&self, call: Call, along: Along) -> Result<Receipt> {
         let prepared = Prepared::along(call, along)?;
+        let id = prepared.id().to_owned();
         let (batch, at) = self.inner()?.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
-        Ok(Receipt { batch, at })
+        Ok(Receipt { id, batch, at })
     }
 
     /// Records calls and says for each what became of it; they need not succeed or fail together.
@@ -287,16 +288,20 @@ impl Ledger {
         let inner = self.inner()?;
         let mut refused = Vec::new();
         let mut good = Vec::with_capacity(calls.len());
+        let mut ids = Vec::with_capacity(calls.len());
         let count = calls.len();
         for (at, (call, along)) in calls.into_iter().enumerate() {
             match Prepared::along(call, along) {
-                Ok(prepared) => good.push(prepared),
+                Ok(prepared) => {
+                    ids.push(prepared.id().to_owned());
+                    good.push(prepared);
+                }
                 Err(error) => refused.push((at, error)),
             }
         }
         let batch =
             if good.is_empty() { None } else { Some(inner.queue.submit(good.into_iter(), false, usize::MAX)?) };
-        Ok(Pending { batch, refused, count })
+        Ok(Pending { batch, ids, refused, count })
     }
 
     /// Hands a call to the writer and returns at once; [`Ledger::flush`] waits and says what became of it.
@@ -444,6 +449,7 @@ fn not_found(id: &str) -> Error {
 #[derive(Debug)]
 #[must_use = "without waiting, nobody learns whether the call was recorded"]
 pub struct Receipt {
+    id: String,
     batch: Arc<Batch>,
     at: usize,
 }
@@ -455,13 +461,16 @@ impl Receipt {
     ///
     /// As [`Ledger::record`].
     pub fn wait(self) -> Result<Recorded> {
-        self.batch.wait()[self.at].clone()
+        let done = self.batch.wait()[self.at].clone();
+        self.batch.let_go(self.at);
+        done.map(|status| Recorded { id: self.id, status })
     }
 }
 
 /// Calls handed to the writer.
 pub(crate) struct Pending {
     batch: Option<(Arc<Batch>, usize)>,
+    ids: Vec<String>,
     refused: Vec<(usize, Error)>,
     count: usize,
 }
@@ -470,12 +479,14 @@ impl Pending {
     /// Waits, and puts what became of each behind `results`.
     pub(crate) fn wait(self, results: &mut Vec<Result<Recorded>>) {
         let written = self.batch.as_ref().map_or(&[][..], |(batch, first)| &batch.wait()[*first..]);
-        let mut written = written.iter();
+        let mut written = written.iter().zip(self.ids);
         let mut refused = self.refused.into_iter().peekable();
         for at in 0..self.count {
-            match refused.next_if(|(refused, _)| *refused == at) {
-                Some((_, error)) => results.push(Err(error)),
-                None => results.push(written.next().expect("an answer for each call").clone()),
+            if let Some((_, error)) = refused.next_if(|(refused, _)| *refused == at) {
+                results.push(Err(error));
+            } else {
+                let (done, id) = written.next().expect("an answer for each call");
+                results.push(done.clone().map(|status| Recorded { id, status }));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokenbook::{Error, ErrorCode, Result};
 
-use crate::ledger::{Flushed, QueuedFailure, Recorded, Status};
+use crate::ledger::{Flushed, QueuedFailure, Status};
 use crate::store::row::Prepared;
 use crate::store::writer::Writer;
 
@@ -23,18 +23,28 @@ pub(crate) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 /// Calls that are committed together, and what became of each.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    done: OnceLock<Vec<Result<Recorded>>>,
+    done: OnceLock<Vec<Result<Status>>>,
+    /// The calls that were written: each thread that waits frees the memory of its own, which it will need again.
+    written: OnceLock<Vec<Mutex<Option<Item>>>>,
 }
 
 impl Batch {
     /// Tells everybody who waits what became of their calls.
-    pub(crate) fn finish(&self, results: Vec<Result<Recorded>>) {
+    pub(crate) fn finish(&self, results: Vec<Result<Status>>) {
         // A second answer can only come after a panic was answered; the first one stands.
         let _ = self.done.set(results);
     }
 
+    /// Frees a call that was written.
+    pub(crate) fn let_go(&self, at: usize) {
+        if let Some(written) = self.written.get().and_then(|written| written.get(at)) {
+            let item = written.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(item);
+        }
+    }
+
     /// Waits for the commit.
-    pub(crate) fn wait(&self) -> &[Result<Recorded>] {
+    pub(crate) fn wait(&self) -> &[Result<Status>] {
         self.done.wait()
     }
 }
@@ -249,13 +259,13 @@ impl Queue {
     }
 
     /// Notes what became of a batch, then tells its callers.
-    pub(crate) fn finish(&self, items: &[Item], batch: &Batch, results: Vec<Result<Recorded>>, took: Duration) {
+    pub(crate) fn finish(&self, items: Vec<Item>, batch: &Batch, results: Vec<Result<Status>>, took: Duration) {
         let mut state = self.lock();
         state.commit = took;
         for (item, result) in items.iter().zip(&results).filter(|(item, _)| item.queued) {
             match result {
-                Ok(Recorded { status: Status::Recorded, .. }) => state.flushed.recorded += 1,
-                Ok(Recorded { status: Status::Duplicate, .. }) => state.flushed.duplicates += 1,
+                Ok(Status::Recorded) => state.flushed.recorded += 1,
+                Ok(Status::Duplicate) => state.flushed.duplicates += 1,
                 Err(error) => {
                     state.flushed.failed += 1;
                     if state.flushed.failures.len() < MAX_FAILURES {
@@ -267,6 +277,8 @@ impl Queue {
         }
         state.in_flight = None;
         drop(state);
+        // Set once: a batch is finished once.
+        let _ = batch.written.set(items.into_iter().map(|item| Mutex::new(Some(item))).collect());
         batch.finish(results);
     }
 }

@@ -16,7 +16,7 @@ use crate::budget::{Context, Counters};
 use crate::calendar::Calendar;
 use crate::digest::{Digest, chain, differences};
 use crate::hash::FastMap;
-use crate::ledger::{Recorded, Status};
+use crate::ledger::Status;
 use crate::samples;
 use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
@@ -250,7 +250,7 @@ impl Writer {
                             Err(error) => results.resize_with(results.len() + part.len(), || Err(error.clone())),
                         }
                     }
-                    queue.finish(&items, &batch, results, start.elapsed());
+                    queue.finish(items, &batch, results, start.elapsed());
                     // After the answer: nobody waits for it, and no other process writes meanwhile.
                     self.checkpoint_if_due();
                     drop(held);
@@ -313,7 +313,7 @@ impl Writer {
         &mut self,
         count: usize,
         calls: impl Iterator<Item = &'a Prepared>,
-    ) -> Result<(Vec<Result<Recorded>>, Option<Held>)> {
+    ) -> Result<(Vec<Result<Status>>, Option<Held>)> {
         self.transact(|writer, head| {
             let mut results = Vec::with_capacity(count);
             writer.counters.refresh(&writer.db)?;
@@ -452,7 +452,7 @@ impl Writer {
         &mut self,
         head: &mut HeadRow,
         calls: impl Iterator<Item = &'a Prepared>,
-        results: &mut Vec<Result<Recorded>>,
+        results: &mut Vec<Result<Status>>,
     ) -> Result<()> {
         let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
@@ -466,11 +466,10 @@ impl Writer {
         let mut inserter = Inserter::new(db, scratch)?;
         let mut facts = Facts::default();
         for (prepared, (provider, key)) in calls.into_iter().zip(places) {
-            let id = prepared.id();
             if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
                 results.push(if same {
                     counters.release_with(prepared.hold);
-                    Ok(Recorded { id: id.to_owned(), status: Status::Duplicate })
+                    Ok(Status::Duplicate)
                 } else {
                     Err(conflict(db, names, seq, prepared)?)
                 });
@@ -490,7 +489,7 @@ impl Writer {
             tail.tool_hours.add(facts.at, &facts.tools);
             counters.add(&prepared.call)?;
             counters.release_with(prepared.hold);
-            results.push(Ok(Recorded { id: id.to_owned(), status: Status::Recorded }));
+            results.push(Ok(Status::Recorded));
         }
         Ok(())
     }
