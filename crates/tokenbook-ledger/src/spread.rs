@@ -84,11 +84,6 @@ impl Codes {
     }
 }
 
-/// One call's sizes as places in histograms.
-pub(crate) fn codes(sizes: &Sizes) -> impl Iterator<Item = u16> {
-    Codes::of(sizes).iter()
-}
-
 /// Places of a page.
 const PAGE: usize = 16;
 /// Pages there may be.
@@ -299,7 +294,7 @@ mod tests {
     fn spread(values: &[u64]) -> Spread {
         let mut spread = Spread::default();
         for value in values {
-            spread.add_call(7, codes(&Sizes { duration_ms: Some(*value), ..Sizes::default() }));
+            spread.add_call(7, Codes::of(&Sizes { duration_ms: Some(*value), ..Sizes::default() }).iter());
         }
         spread
     }

@@ -9,7 +9,7 @@ use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::filter::{Filter, Wanted};
 use crate::hash::FastMap;
 use crate::report::gather::{Fit, Piece, bounds, cuts_pruned, end_of_all, pieces, start_of_all};
-use crate::spread::{Spread, codes};
+use crate::spread::{Codes, Spread};
 use crate::store::fold::Kind;
 use crate::store::names::{Combo, Names};
 use crate::store::row::{FACT_COLUMNS, Facts, Used, facts, used};
@@ -362,7 +362,7 @@ impl Added {
             let (sums, spread) = self.sums.entry(combo).or_default();
             sums.add_share(share);
             if wants.spreads {
-                spread.add_call(facts.at, codes(&facts.sizes));
+                spread.add_call(facts.at, Codes::of(&facts.sizes).iter());
             }
         }
         if wants.classes {

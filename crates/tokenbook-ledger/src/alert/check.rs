@@ -11,7 +11,7 @@ use crate::budget::{BudgetStatus, Context, Counters, Period};
 use crate::calendar::{Calendar, MS_PER_HOUR};
 use crate::insight::{MOST_DAYS, predict, without_gaps};
 use crate::report::{Group, ReportQuery, gather, gather::Question};
-use crate::store::row::{FACT_COLUMNS, Facts, facts};
+use crate::store::row::facts_after;
 use crate::store::sqlite;
 use crate::sums::{KINDS, Sum, Sums};
 
@@ -216,15 +216,8 @@ fn event(
 
 /// How often tools were called by the calls that are not folded yet.
 fn unfolded(context: &mut Context<'_>) -> Result<ToolHours> {
-    let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1");
-    let mut statement = context.db.prepare_cached(&sql).map_err(sqlite)?;
-    let mut rows = statement.query([context.head.folded]).map_err(sqlite)?;
     let mut hours = ToolHours::default();
-    let mut seen = Facts::default();
-    while let Some(row) = rows.next().map_err(sqlite)? {
-        facts(context.db, context.names, row, &mut seen)?;
-        hours.add(seen.at, &seen.tools);
-    }
+    facts_after(context.db, context.names, context.head.folded, |call| hours.add(call.at, &call.tools))?;
     Ok(hours)
 }
 

@@ -447,6 +447,19 @@ pub(crate) const FACT_COLUMNS: &str = "at, combo, session, cost, data";
 /// How many columns [`facts`] reads.
 pub(crate) const FACT_WIDTH: usize = 5;
 
+/// Tells what rollups want of each call after one, in order.
+pub(crate) fn facts_after(db: &Connection, names: &mut Names, seq: i64, mut each: impl FnMut(&Facts)) -> Result<()> {
+    let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
+    let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
+    let mut rows = statement.query([seq]).map_err(sqlite)?;
+    let mut seen = Facts::default();
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        facts(db, names, row, &mut seen)?;
+        each(&seen);
+    }
+    Ok(())
+}
+
 /// Reads what rollups need of a call.
 pub(crate) fn facts(db: &Connection, names: &mut Names, row: &Row<'_>, facts: &mut Facts) -> Result<()> {
     let int = |at: usize| row.get::<_, i64>(at).map_err(sqlite);

@@ -22,7 +22,7 @@ use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
 use crate::store::names::{Interner, Names};
 use crate::store::queue::{MAX_BATCH, Queue, Work};
-use crate::store::row::{self, CALL_COLUMNS, FACT_COLUMNS, Facts, Inserter, Prepared, Scratch};
+use crate::store::row::{self, CALL_COLUMNS, Facts, Inserter, Prepared, Scratch};
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
@@ -428,24 +428,19 @@ impl Writer {
                 self.note_fold();
             }
         }
+        let Self { db, names, tail, calendar, .. } = self;
         let mut statement =
-            self.db.prepare_cached("SELECT seq, id, combo FROM call WHERE seq > ?1 ORDER BY seq").map_err(sqlite)?;
+            db.prepare_cached("SELECT seq, id, combo FROM call WHERE seq > ?1 ORDER BY seq").map_err(sqlite)?;
         let mut rows = statement.query([ids_after]).map_err(sqlite)?;
         while let Some(row) = rows.next().map_err(sqlite)? {
             let id = row.get_ref(1).map_err(sqlite)?.as_str().map_err(|_| corrupt("an id"))?;
-            let provider = self.names.combo(&self.db, row.get(2).map_err(sqlite)?)?.provider;
-            self.tail.insert(key(provider, id), row.get(0).map_err(sqlite)?);
+            let provider = names.combo(db, row.get(2).map_err(sqlite)?)?.provider;
+            tail.insert(key(provider, id), row.get(0).map_err(sqlite)?);
         }
-        let sql = format!("SELECT {FACT_COLUMNS} FROM call WHERE seq > ?1 ORDER BY seq");
-        let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
-        let mut rows = statement.query([sums_after]).map_err(sqlite)?;
-        let mut facts = Facts::default();
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            row::facts(&self.db, &mut self.names, row, &mut facts)?;
-            self.tail.deltas.add(&mut self.calendar, &facts);
-            self.tail.tool_hours.add(facts.at, &facts.tools);
-        }
-        Ok(())
+        row::facts_after(db, names, sums_after, |facts| {
+            tail.deltas.add(calendar, facts);
+            tail.tool_hours.add(facts.at, &facts.tools);
+        })
     }
 
     fn insert_all<'a>(

@@ -404,13 +404,10 @@ impl Job<'_> {
         };
         let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
         S::count_short(vocab, (0..missed.len()).map(piece), &mut add, |number| longer.push(number));
-        let (middle, longest) = {
-            longer.sort_by_key(|&number| missed[number].length > MIDDLE);
-            longer.split_at(longer.partition_point(|&number| missed[number].length <= MIDDLE))
-        };
-        vocab.count_middle(middle.iter().map(|&number| piece(number)), &mut add);
-        for &number in longest {
-            add(number, vocab.count_piece(piece(number).1));
+        let longer_pieces = || longer.iter().map(|&number| piece(number));
+        vocab.count_middle(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut add);
+        for (number, piece) in longer_pieces().filter(|(_, piece)| piece.len() > MIDDLE) {
+            add(number, vocab.count_piece(piece));
         }
         missed.clear();
         longer.clear();
@@ -419,19 +416,13 @@ impl Job<'_> {
 
     /// The number of tokens of a piece of up to 15 bytes that is not recent; or 0, and it is among those to merge.
     fn look_up(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
-        if key[1] >> 56 > 8 {
-            if let Some(count) = self.in_medium(key, hash) {
-                self.cache.keep_recent_medium(key, hash, count);
-                return count;
-            }
-        } else {
-            let count = self.in_short(key);
-            if count > 0 {
-                self.cache.keep_recent(key[0], count);
-                return count;
-            }
+        let is_medium = key[1] >> 56 > 8;
+        let count = if is_medium { self.in_medium(key, hash).unwrap_or(0) } else { self.in_short(key) };
+        if count == 0 {
+            return self.remembered(start, key, hash, owner);
         }
-        self.remembered(start, key, hash, owner)
+        self.keep_recent(key, hash, count);
+        count
     }
 
     /// The number of tokens of a piece of up to 15 bytes that is not in the vocabulary's tables; or 0, and it is among
@@ -443,11 +434,7 @@ impl Job<'_> {
             self.cache.missed.push(Missed { start, length, owner });
             return 0;
         };
-        if length > 8 {
-            self.cache.keep_recent_medium(key, hash, count);
-        } else if !ends_with_nul(key) {
-            self.cache.keep_recent(key[0], count);
-        }
+        self.keep_recent(key, hash, count);
         count
     }
 
@@ -476,7 +463,13 @@ impl Job<'_> {
         let key = key_of(text, start, length);
         let hash = medium_hash(key);
         self.cache.keep_medium(key, hash, count);
-        if length > 8 {
+        self.keep_recent(key, hash, count);
+    }
+
+    /// Remembers the count of a piece of up to 15 bytes for a while.
+    #[inline]
+    fn keep_recent(&mut self, key: [u64; 2], hash: u64, count: u64) {
+        if key[1] >> 56 > 8 {
             self.cache.keep_recent_medium(key, hash, count);
         } else if !ends_with_nul(key) {
             self.cache.keep_recent(key[0], count);

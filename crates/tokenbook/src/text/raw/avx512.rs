@@ -139,9 +139,7 @@ impl Lane {
         before: BORDER,
         after: BORDER,
     };
-}
 
-impl Lane {
     features! {
         /// Begins with bytes, or with characters that are sure to become tokens; `false` if there are too many.
         #[inline]
@@ -165,11 +163,12 @@ impl Lane {
                     return true;
                 }
             }
-            let mut count = 0;
-            let mut ids = [BORDER; 32];
+            // Three bytes may be one token.
             if length > 45 {
                 return false;
             }
+            let mut count = 0;
+            let mut ids = [BORDER; 32];
             vocab.begin_with(piece, |id| {
                 count += 1;
                 ids[count & 31] = id;
@@ -190,6 +189,7 @@ impl Lane {
         /// neighbours' pairs. Gives the number of tokens once nothing is left to merge.
         #[inline]
         fn turn(&mut self, vocab: &Vocab) -> Option<u64> {
+            let border = _mm512_set1_epi32(BORDER.cast_signed());
             let mut ids = load32(&self.ids);
             let mut pairs = load32(&self.pairs);
             if self.begin > 0 {
@@ -210,7 +210,6 @@ impl Lane {
             pairs = _mm512_mask_set1_epi32(pairs, self.at, right.cast_signed());
             let least = _mm512_reduce_min_epu32(pairs);
             if least >= vocab.limit {
-                let border = _mm512_set1_epi32(BORDER.cast_signed());
                 return Some(u64::from(_mm512_cmpneq_epi32_mask(ids, border).count_ones()));
             }
             let all = _mm512_set1_epi32(least.cast_signed());
@@ -218,7 +217,7 @@ impl Lane {
             let at = hits & hits.wrapping_neg();
             let kept = !(at << 1);
             ids = _mm512_mask_set1_epi32(ids, at, least.cast_signed());
-            ids = _mm512_mask_compress_epi32(_mm512_set1_epi32(BORDER.cast_signed()), kept, ids);
+            ids = _mm512_mask_compress_epi32(border, kept, ids);
             store(&mut self.ids, ids);
             store(&mut self.pairs, _mm512_mask_compress_epi32(_mm512_set1_epi32(-1), kept, pairs));
             let place = _mm512_set1_epi32(at.trailing_zeros().cast_signed());
@@ -309,7 +308,8 @@ features! {
     /// Up to 16 bytes, with zeros behind them.
     #[inline]
     fn load_short(bytes: &[u8]) -> __m512i {
-        let mask = u16::MAX >> (16 - bytes.len().clamp(1, 16));
+        // None of no bytes: reading one of them would be reading what isn't there.
+        let mask = u16::MAX.unbounded_shr(16 - u32::try_from(bytes.len()).unwrap_or(16).min(16));
         // SAFETY: only bytes that are there are read.
         _mm512_castsi128_si512(unsafe { _mm_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) })
     }
