@@ -53,7 +53,13 @@ pub(super) struct Missed {
     pub(super) length: usize,
     /// The sum that it is a part of, or [`NOBODY`].
     pub(super) owner: usize,
+    /// Its key and hash, if it has at most 15 bytes.
+    pub(super) key: [u64; 2],
+    pub(super) hash: u64,
 }
+
+/// Places for the numbers of pieces to merge, so that the same one is merged once.
+const MISSED_AT: usize = 512;
 
 /// The owner of a piece that is a part of nothing.
 pub(super) const NOBODY: usize = usize::MAX;
@@ -62,12 +68,14 @@ pub(super) const NOBODY: usize = usize::MAX;
 pub(super) struct Cache {
     /// Starts and lengths of pieces that are not recent.
     pub(super) waiting: [(usize, usize); ROOM],
-    /// Keys and starts of the short ones of them.
-    pub(super) short_keys: [([u64; 2], usize); ROOM],
-    /// Keys, hashes and starts of the medium ones.
-    pub(super) medium_keys: [([u64; 2], u64, usize); ROOM],
+    /// Keys, starts and owners of the short ones of them.
+    pub(super) short_keys: [([u64; 2], usize, usize); ROOM],
+    /// Keys, hashes, starts and owners of the medium ones.
+    pub(super) medium_keys: [([u64; 2], u64, usize, usize); ROOM],
     /// The same of both that are not in the vocabulary.
-    pub(super) unknown: [([u64; 2], u64, usize); ROOM],
+    pub(super) unknown: [([u64; 2], u64, usize, usize); ROOM],
+    /// The same of parts of long pieces.
+    pub(super) parts: [([u64; 2], u64, usize, usize); ROOM],
     /// Keys, hashes and starts of the long ones.
     pub(super) long_keys: [(Key<4>, u64, usize); ROOM],
     /// The same of those that are longer still.
@@ -78,6 +86,12 @@ pub(super) struct Cache {
     pub(super) owners: [usize; SCRATCH / 64],
     /// Pieces to merge.
     pub(super) missed: Vec<Missed>,
+    /// Their numbers by some bits of their hash, as far as they have up to 15 bytes.
+    missed_at: [u16; MISSED_AT],
+    /// Pieces that are the same as one of them: its number, and their own starts and owners.
+    pub(super) again: Vec<(usize, usize, usize)>,
+    /// What merging gave.
+    pub(super) counts: Vec<u64>,
     /// The numbers of those that are not short.
     pub(super) rest: Vec<usize>,
     /// Sums of the long pieces, then of those that are longer still.
@@ -123,14 +137,18 @@ impl Cache {
     pub(super) fn new() -> Self {
         Self {
             waiting: [(0, 0); ROOM],
-            short_keys: [([0; 2], 0); ROOM],
-            medium_keys: [([0; 2], 0, 0); ROOM],
-            unknown: [([0; 2], 0, 0); ROOM],
+            short_keys: [([0; 2], 0, 0); ROOM],
+            medium_keys: [([0; 2], 0, 0, 0); ROOM],
+            unknown: [([0; 2], 0, 0, 0); ROOM],
+            parts: [([0; 2], 0, 0, 0); ROOM],
             long_keys: [([0; 4], 0, 0); ROOM],
             longer_keys: [([0; 8], 0, 0); ROOM],
             scratch: Vec::new(),
             owners: [0; SCRATCH / 64],
             missed: Vec::new(),
+            missed_at: [0; MISSED_AT],
+            again: Vec::new(),
+            counts: Vec::new(),
             rest: Vec::new(),
             sums: [0; 2 * ROOM],
             instructions: Instructions::all().last().expect("any processor can count"),
@@ -152,6 +170,16 @@ impl Cache {
         let want = short_slot(key, RECENT);
         let bucket = self.known.recent[short_bucket(key, RECENT)];
         (bucket[0] ^ want).min(bucket[1] ^ want)
+    }
+
+    /// Asks for the memory where a piece of up to 15 bytes would be if it was met lately.
+    #[inline]
+    pub(super) fn prefetch_recent(&self, key: [u64; 2], hash: u64) {
+        if key[1] >> 56 > 8 {
+            raw::prefetch(&self.known.recent_medium, place(hash, RECENT_MEDIUM));
+        } else {
+            raw::prefetch(&self.known.recent, short_bucket(key[0], RECENT));
+        }
     }
 
     /// Remembers the count of a short piece.
@@ -223,6 +251,19 @@ impl Cache {
             (set[3], set[2], set[1]) = (set[2], set[1], set[0]);
             set[0] = [key[0], key[1] | (count << MEDIUM_COUNT)];
         }
+    }
+
+    /// Notes that a piece of up to 15 bytes has to be merged, once if it comes again before that is done.
+    #[inline]
+    pub(super) fn miss(&mut self, key: [u64; 2], hash: u64, start: usize, owner: usize) {
+        let at = &mut self.missed_at[hash as usize & (MISSED_AT - 1)];
+        let number = usize::from(*at);
+        if self.missed.get(number).is_some_and(|missed| missed.key == key) {
+            self.again.push((number, start, owner));
+            return;
+        }
+        *at = u16::try_from(self.missed.len()).unwrap_or(u16::MAX);
+        self.missed.push(Missed { start, length: (key[1] >> 56) as usize, owner, key, hash });
     }
 
     /// The count of a piece that has no other place: indented texts have the same long runs of spaces everywhere.

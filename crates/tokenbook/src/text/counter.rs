@@ -3,6 +3,7 @@
 use super::Encoding;
 use super::class::{Closed, LETTER, LOWER, NEWLINE, OTHER, SPACE, UNCASED, UPPER, at};
 use super::split::Pattern;
+use super::vocab::Portable;
 use crate::quantity::Count;
 
 /// A count kept up to date while a text grows, such as a streamed response.
@@ -106,7 +107,7 @@ impl Counter {
         while from < self.tail.len()
             && let Some(end) = pattern.settled_end(self.tail.as_bytes(), from)
         {
-            self.settled += vocab.count_piece(&self.tail.as_bytes()[from..end]);
+            self.settled += vocab.count_piece::<Portable>(&self.tail.as_bytes()[from..end]);
             from = end;
         }
         self.tail.drain(..from);

@@ -13,7 +13,7 @@ use super::split::Pattern;
 use super::vocab::Vocab;
 
 /// Pieces that are merged together, if there are so many.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 160;
 
 /// What is read at once.
 const READ: usize = size_of::<Window>();
@@ -31,6 +31,8 @@ pub(super) struct Job<'a> {
     cache: &'a mut Cache,
     /// Pieces that wait.
     count: usize,
+    /// Parts of pieces that wait.
+    parts: usize,
     /// Counting may stop above this.
     limit: u64,
     /// The number of tokens of each text.
@@ -49,7 +51,10 @@ pub(super) fn count_up_to(text: &[u8], pattern: Pattern, vocab: &'static Vocab, 
     let mut total = [0];
     Cache::with(vocab, |cache| {
         let best = cache.instructions;
-        best.count(&mut Job { pattern, vocab, cache, count: 0, limit, totals: &mut total, many: false }, text);
+        best.count(
+            &mut Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals: &mut total, many: false },
+            text,
+        );
     });
     total[0]
 }
@@ -63,7 +68,10 @@ pub(super) fn count_many(
 ) {
     Cache::with(vocab, |cache| {
         let best = cache.instructions;
-        best.count_many(&mut Job { pattern, vocab, cache, count: 0, limit: u64::MAX, totals, many: true }, texts);
+        best.count_many(
+            &mut Job { pattern, vocab, cache, count: 0, parts: 0, limit: u64::MAX, totals, many: true },
+            texts,
+        );
     });
 }
 
@@ -78,10 +86,10 @@ pub(super) fn count_with(
     let mut counts = [vec![0; texts.len()], vec![0; texts.len()]];
     let (cache, limit) = (&mut Cache::new(), u64::MAX);
     for (text, totals) in texts.iter().zip(counts[0].chunks_mut(1)) {
-        set.count(&mut Job { pattern, vocab, cache, count: 0, limit, totals, many: false }, text.as_bytes());
+        set.count(&mut Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals, many: false }, text.as_bytes());
     }
     let (cache, totals) = (&mut Cache::new(), &mut counts[1]);
-    let mut job = Job { pattern, vocab, cache, count: 0, limit, totals, many: true };
+    let mut job = Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals, many: true };
     set.count_many(&mut job, &mut texts.iter().map(|text| text.as_bytes()));
     counts
 }
@@ -126,7 +134,8 @@ impl Job<'_> {
             if is_long {
                 let Self { pattern, vocab, .. } = *self;
                 let (cache, totals) = (&mut *self.cache, &mut self.totals[number..=number]);
-                Job { pattern, vocab, cache, count: 0, limit: u64::MAX, totals, many: false }.count::<S>(text);
+                Job { pattern, vocab, cache, count: 0, parts: 0, limit: u64::MAX, totals, many: false }
+                    .count::<S>(text);
                 continue;
             }
             let start = end;
@@ -198,6 +207,12 @@ impl Job<'_> {
     fn add(&mut self, start: usize, count: u64) {
         let owner = if self.many { self.cache.owners[start / BLOCK] } else { 0 };
         self.totals[owner] += count;
+    }
+
+    /// Adds tokens of a piece to the sum that it is a part of, or else to its text.
+    #[inline]
+    fn add_to(&mut self, owner: usize, start: usize, count: u64) {
+        if owner == NOBODY { self.add(start, count) } else { self.cache.sums[owner] += count }
     }
 
     /// The number of tokens of a window's settled pieces.
@@ -277,7 +292,7 @@ impl Job<'_> {
             if length <= 8 {
                 let key = key_of(text, start, length);
                 raw::prefetch(tables.short, short_bucket(key[0], short_bits));
-                self.cache.short_keys[shorts] = (key, start);
+                self.cache.short_keys[shorts] = (key, start, NOBODY);
                 shorts += 1;
                 continue;
             }
@@ -310,7 +325,7 @@ impl Job<'_> {
                 continue;
             }
             raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
-            self.cache.medium_keys[mediums] = (key, hash, start);
+            self.cache.medium_keys[mediums] = (key, hash, start, NOBODY);
             mediums += 1;
         }
         self.short(shorts, mediums);
@@ -334,6 +349,7 @@ impl Job<'_> {
                 new_longers += 1;
             }
         }
+        self.parts();
         // Merging many at once hides how long memory takes; what is a part of something can't wait for that.
         if new_longs + new_longers > 0 || self.cache.missed.len() >= TOGETHER {
             S::merge_missed(self, text);
@@ -352,39 +368,43 @@ impl Job<'_> {
         }
     }
 
-    /// Counts the pieces of up to 8 and of up to 15 bytes that waited, but for those to merge.
+    /// Counts the pieces of up to 8 and of up to 15 bytes that are not recent, but for those to merge.
     #[inline]
     fn short(&mut self, shorts: usize, mediums: usize) {
         let mut unknown = 0;
         // Most are tokens; what isn't is looked for in what the thread remembers.
         for index in 0..shorts {
-            let (key, start) = self.cache.short_keys[index];
+            let (key, start, owner) = self.cache.short_keys[index];
             let count = self.in_short(key);
             if count > 0 {
                 self.cache.keep_recent(key[0], count);
-                self.add(start, count);
+                self.add_to(owner, start, count);
             } else {
                 let hash = medium_hash(key);
                 self.cache.prefetch(hash);
-                self.cache.unknown[unknown] = (key, hash, start);
+                self.cache.unknown[unknown] = (key, hash, start, owner);
                 unknown += 1;
             }
         }
         for index in 0..mediums {
-            let (key, hash, start) = self.cache.medium_keys[index];
+            let (key, hash, start, owner) = self.cache.medium_keys[index];
             if let Some(count) = self.in_medium(key, hash) {
                 self.cache.keep_recent_medium(key, hash, count);
-                self.add(start, count);
+                self.add_to(owner, start, count);
             } else {
                 self.cache.prefetch(hash);
-                self.cache.unknown[unknown] = (key, hash, start);
+                self.cache.unknown[unknown] = (key, hash, start, owner);
                 unknown += 1;
             }
         }
         for index in 0..unknown {
-            let (key, hash, start) = self.cache.unknown[index];
-            let count = self.remembered(start, key, hash, NOBODY);
-            self.add(start, count);
+            let (key, hash, start, owner) = self.cache.unknown[index];
+            if let Some(count) = self.cache.medium(key, hash) {
+                self.keep_recent(key, hash, count);
+                self.add_to(owner, start, count);
+            } else {
+                self.cache.miss(key, hash, start, owner);
+            }
         }
     }
 
@@ -394,48 +414,32 @@ impl Job<'_> {
     pub(super) fn merge_missed<S: Scan>(&mut self, text: &[u8]) {
         let mut missed = std::mem::take(&mut self.cache.missed);
         let mut longer = std::mem::take(&mut self.cache.rest);
+        let mut counts = std::mem::take(&mut self.cache.counts);
         let vocab = self.vocab;
-        let mut add = |number: usize, count: u64| {
-            let Missed { start, length, owner } = missed[number];
-            if length <= 15 {
-                self.keep(text, start, length, count);
-            }
-            if owner == NOBODY { self.add(start, count) } else { self.cache.sums[owner] += count }
-        };
+        counts.resize(missed.len(), 0);
+        let mut tell = |number: usize, count: u64| counts[number] = count;
         let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
-        S::count_short(vocab, (0..missed.len()).map(piece), &mut add, |number| longer.push(number));
+        S::count_short(vocab, (0..missed.len()).map(piece), &mut tell, |number| longer.push(number));
         let longer_pieces = || longer.iter().map(|&number| piece(number));
-        vocab.count_middle(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut add);
+        vocab.count_middle::<S>(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut tell);
         for (number, piece) in longer_pieces().filter(|(_, piece)| piece.len() > MIDDLE) {
-            add(number, vocab.count_piece(piece));
+            tell(number, vocab.count_piece::<S>(piece));
         }
+        for (&Missed { start, length, owner, key, hash }, &count) in missed.iter().zip(&counts) {
+            if length <= 15 {
+                self.cache.keep_medium(key, hash, count);
+                self.keep_recent(key, hash, count);
+            }
+            self.add_to(owner, start, count);
+        }
+        for index in 0..self.cache.again.len() {
+            let (number, start, owner) = self.cache.again[index];
+            self.add_to(owner, start, counts[number]);
+        }
+        self.cache.again.clear();
         missed.clear();
         longer.clear();
-        (self.cache.missed, self.cache.rest) = (missed, longer);
-    }
-
-    /// The number of tokens of a piece of up to 15 bytes that is not recent; or 0, and it is among those to merge.
-    fn look_up(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
-        let is_medium = key[1] >> 56 > 8;
-        let count = if is_medium { self.in_medium(key, hash).unwrap_or(0) } else { self.in_short(key) };
-        if count == 0 {
-            return self.remembered(start, key, hash, owner);
-        }
-        self.keep_recent(key, hash, count);
-        count
-    }
-
-    /// The number of tokens of a piece of up to 15 bytes that is not in the vocabulary's tables; or 0, and it is among
-    /// those to merge.
-    #[inline]
-    fn remembered(&mut self, start: usize, key: [u64; 2], hash: u64, owner: usize) -> u64 {
-        let length = (key[1] >> 56) as usize;
-        let Some(count) = self.cache.medium(key, hash) else {
-            self.cache.missed.push(Missed { start, length, owner });
-            return 0;
-        };
-        self.keep_recent(key, hash, count);
-        count
+        (self.cache.missed, self.cache.rest, self.cache.counts) = (missed, longer, counts);
     }
 
     /// The number of tokens of a piece of up to 8 bytes by the vocabulary's tables, or 0.
@@ -456,14 +460,6 @@ impl Job<'_> {
             // What found no place in its bucket is in the other table.
             self.in_medium(key, medium_hash(key)).unwrap_or(0)
         }
-    }
-
-    /// Remembers the count of a piece of up to 15 bytes that had to be merged.
-    fn keep(&mut self, text: &[u8], start: usize, length: usize, count: u64) {
-        let key = key_of(text, start, length);
-        let hash = medium_hash(key);
-        self.cache.keep_medium(key, hash, count);
-        self.keep_recent(key, hash, count);
     }
 
     /// Remembers the count of a piece of up to 15 bytes for a while.
@@ -501,24 +497,60 @@ impl Job<'_> {
     /// Begins the sum of a piece of 16 to 62 bytes that is not remembered.
     fn long(&mut self, text: &[u8], start: usize, end: usize, owner: usize) {
         if !self.falls_apart(text, end) {
-            self.cache.missed.push(Missed { start, length: end - start, owner });
+            self.cache.missed.push(Missed { start, length: end - start, owner, key: [0; 2], hash: 0 });
             return;
         }
-        let short = self.vocab.tables.short;
-        let bits = short.len().trailing_zeros();
-        let mut parts = [(0, 0, 0); LONGEST_KEPT];
-        let mut count = 0;
-        parts_of(self.vocab, text, start, end, |start, end, last| {
-            if end - start <= 8 {
-                raw::prefetch(short, short_bucket(key_of(text, start, end - start)[0], bits));
-            }
-            parts[count] = (start, end, last);
-            count += 1;
-        });
-        for &(start, end, last) in &parts[..count] {
-            let found = self.part(text, start, end, last, owner);
-            self.cache.sums[owner] += found;
+        if self.parts + (end - start) > self.cache.parts.len() {
+            self.parts();
         }
+        let (vocab, cache, parts) = (self.vocab, &mut *self.cache, &mut self.parts);
+        let mut alone_sum = 0;
+        parts_of(vocab, text, start, end, |start, end, last| {
+            let length = end - start;
+            if is_alone(start, end, last) {
+                alone_sum += alone(vocab, last);
+            } else if length > 15 {
+                cache.missed.push(Missed { start, length, owner, key: [0; 2], hash: 0 });
+            } else {
+                let key = key_of(text, start, length);
+                let hash = if length > 8 { medium_hash(key) } else { 0 };
+                cache.prefetch_recent(key, hash);
+                cache.parts[*parts] = (key, hash, start, owner);
+                *parts += 1;
+            }
+        });
+        cache.sums[owner] += alone_sum;
+    }
+
+    /// Counts parts of long pieces, but for those to merge.
+    #[inline]
+    fn parts(&mut self) {
+        let tables = self.vocab.tables;
+        let short_bits = tables.short.len().trailing_zeros();
+        let (mut shorts, mut mediums) = (0, 0);
+        for index in 0..std::mem::take(&mut self.parts) {
+            let (key, hash, start, owner) = self.cache.parts[index];
+            if key[1] >> 56 <= 8 {
+                let found = self.cache.recent(key[0]);
+                if known(found) && !ends_with_nul(key) {
+                    self.cache.sums[owner] += found;
+                } else {
+                    raw::prefetch(tables.short, short_bucket(key[0], short_bits));
+                    self.cache.short_keys[shorts] = (key, start, owner);
+                    shorts += 1;
+                }
+            } else {
+                let found = self.cache.recent_medium(key, hash);
+                if found > 0 {
+                    self.cache.sums[owner] += found;
+                } else {
+                    raw::prefetch(tables.medium, hash as usize & (tables.medium.len() - 1));
+                    self.cache.medium_keys[mediums] = (key, hash, start, owner);
+                    mediums += 1;
+                }
+            }
+        }
+        self.short(shorts, mediums);
     }
 
     /// The number of tokens of a longer piece, whose parts may have to wait.
@@ -541,28 +573,6 @@ impl Job<'_> {
             };
         });
         total
-    }
-
-    /// The number of tokens of a part of a piece; or 0, and it is among those to merge.
-    fn part(&mut self, text: &[u8], start: usize, end: usize, last: u32, owner: usize) -> u64 {
-        let length = end - start;
-        if is_alone(start, end, last) {
-            return alone(self.vocab, last);
-        }
-        if length > 15 {
-            self.cache.missed.push(Missed { start, length, owner });
-            return 0;
-        }
-        let key = key_of(text, start, length);
-        if length <= 8 {
-            let found = self.cache.recent(key[0]);
-            if known(found) && text[end - 1] != 0 {
-                return found;
-            }
-        }
-        let hash = medium_hash(key);
-        let found = if length > 8 { self.cache.recent_medium(key, hash) } else { 0 };
-        if found > 0 { found } else { self.look_up(start, key, hash, owner) }
     }
 }
 

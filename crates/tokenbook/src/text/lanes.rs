@@ -5,7 +5,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "places are below 64")]
 
 use super::bpe::{MIDDLE, NEVER, PLACE_BITS, SMALL, packed};
-use super::vocab::{BORDER, Vocab};
+use super::vocab::{BORDER, Find, Merges, Vocab};
 
 /// Pieces that are merged in turns.
 const LANES: usize = 8;
@@ -47,7 +47,7 @@ impl<const N: usize> Lane<N> {
     /// Begins with bytes, or with characters that are sure to become tokens, and asks for the memory of their pairs.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn fill(&mut self, vocab: &Vocab, number: usize, piece: &[u8]) {
+    fn fill(&mut self, vocab: &Vocab, merges: Merges, number: usize, piece: &[u8]) {
         self.number = number;
         self.pairs = [NEVER; N];
         let mut last = 0;
@@ -60,7 +60,7 @@ impl<const N: usize> Lane<N> {
             vocab.begin_with(piece, |id| {
                 let before = self.ids[last & (N - 1)];
                 if last > 0 && before | id >= 256 {
-                    vocab.prefetch_bucket(vocab.merge_place(before, id).0);
+                    merges.prefetch(merges.place(before, id).0);
                 }
                 last += 1;
                 self.ids[last & (N - 1)] = id;
@@ -74,20 +74,20 @@ impl<const N: usize> Lane<N> {
     /// Looks up the pairs that it begins with.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn begin(&mut self, vocab: &Vocab) {
+    fn begin<F: Find>(&mut self, merges: Merges) {
         for place in 1..self.count as usize {
             let (left, right) = (self.ids[place & (N - 1)], self.ids[(place + 1) & (N - 1)]);
-            self.pairs[place & (N - 1)] = packed(vocab.first_merge(left, right), place);
+            self.pairs[place & (N - 1)] = packed(merges.first::<F>(left, right), place);
         }
     }
 
     /// Merges one pair and asks for the memory of its new neighbours' pairs; `false` if nothing is left to merge.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn step(&mut self, vocab: &Vocab) -> bool {
+    fn step(&mut self, merges: Merges, limit: u32) -> bool {
         let least = self.pairs[1..=N / 2].iter().copied().fold(NEVER, u32::min);
         let (id, at) = (least >> PLACE_BITS, least as usize & (N - 1));
-        if id >= vocab.limit {
+        if id >= limit {
             return false;
         }
         let above = self.live >> at >> 1;
@@ -100,21 +100,21 @@ impl<const N: usize> Lane<N> {
         self.ids[at] = id;
         self.pairs[right] = NEVER;
         (self.at, self.before, self.after) = (at, before, after);
-        self.left = vocab.merge_place(self.ids[before], id);
-        self.right = vocab.merge_place(id, self.ids[after]);
-        vocab.prefetch_bucket(self.left.0);
-        vocab.prefetch_bucket(self.right.0);
+        self.left = merges.place(self.ids[before], id);
+        self.right = merges.place(id, self.ids[after]);
+        merges.prefetch(self.left.0);
+        merges.prefetch(self.right.0);
         true
     }
 
     /// Looks up the pairs of the token that the last step made.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn settle(&mut self, vocab: &Vocab) {
+    fn settle<F: Find>(&mut self, merges: Merges) {
         let id = |place: usize| self.ids[place & (N - 1)];
         let (before, merged, after) = (id(self.before), id(self.at), id(self.after));
-        let left = packed(vocab.merge_at(self.left, before, merged), self.before);
-        let right = packed(vocab.merge_at(self.right, merged, after), self.at);
+        let left = packed(merges.at::<F>(self.left, before, merged), self.before);
+        let right = packed(merges.at::<F>(self.right, merged, after), self.at);
         self.pairs[self.at & (N - 1)] = right;
         self.pairs[self.before & (N - 1)] = left;
     }
@@ -124,32 +124,33 @@ impl Vocab {
     /// The number of tokens of each piece of at most [`SMALL`] bytes, told to `done` with the piece's number.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_small<'a>(
+    pub(super) fn count_small<'a, F: Find>(
         &self,
         pieces: impl Iterator<Item = (usize, &'a [u8])>,
         done: impl FnMut(usize, u64),
     ) {
-        self.count_pieces::<{ 2 * SMALL }>(pieces, done);
+        self.count_pieces::<F, { 2 * SMALL }>(pieces, done);
     }
 
     /// The same of pieces of at most [`MIDDLE`] bytes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_middle<'a>(
+    pub(super) fn count_middle<'a, F: Find>(
         &self,
         pieces: impl Iterator<Item = (usize, &'a [u8])>,
         done: impl FnMut(usize, u64),
     ) {
-        self.count_pieces::<{ 2 * MIDDLE }>(pieces, done);
+        self.count_pieces::<F, { 2 * MIDDLE }>(pieces, done);
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn count_pieces<'a, const N: usize>(
+    fn count_pieces<'a, F: Find, const N: usize>(
         &self,
         mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
         mut done: impl FnMut(usize, u64),
     ) {
+        let (merges, limit) = (self.merges(), self.limit);
         let mut lanes = [Lane::<N>::EMPTY; LANES];
         // The lanes in use come first.
         let mut order: [usize; LANES] = std::array::from_fn(|lane| lane);
@@ -159,22 +160,22 @@ impl Vocab {
             while used < LANES
                 && let Some((number, piece)) = pieces.next()
             {
-                lanes[order[used]].fill(self, number, piece);
+                lanes[order[used]].fill(self, merges, number, piece);
                 used += 1;
             }
             if used == 0 {
                 return;
             }
             for &lane in &order[..kept] {
-                lanes[lane].settle(self);
+                lanes[lane].settle::<F>(merges);
             }
             for &lane in &order[kept..used] {
-                lanes[lane].begin(self);
+                lanes[lane].begin::<F>(merges);
             }
             let mut turn = 0;
             while turn < used {
                 let lane = &mut lanes[order[turn]];
-                if lane.step(self) {
+                if lane.step(merges, limit) {
                     turn += 1;
                 } else {
                     done(lane.number, lane.count);

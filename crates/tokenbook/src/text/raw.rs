@@ -151,7 +151,7 @@ impl Instructions {
     /// Counts a text.
     pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) {
         match self.0 {
-            Set::Portable => job.count::<super::scan::Portable>(text),
+            Set::Portable => job.count::<super::vocab::Portable>(text),
             // SAFETY: `all` has asked the processor for what the function needs.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::count(job, text) },
@@ -163,7 +163,7 @@ impl Instructions {
     /// Counts many texts.
     pub(super) fn count_many(self, job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
         match self.0 {
-            Set::Portable => job.count_many::<super::scan::Portable>(texts),
+            Set::Portable => job.count_many::<super::vocab::Portable>(texts),
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::count_many(job, texts) },

@@ -6,7 +6,7 @@
 use super::bpe::SMALL;
 use super::fast::Job;
 use super::split::Pattern;
-use super::vocab::Vocab;
+use super::vocab::{Find, Portable, Vocab};
 
 /// Bytes looked at together.
 pub(super) const WINDOW: usize = 64;
@@ -76,8 +76,8 @@ pub(super) fn covered(next: [u8; 8]) -> bool {
     next.iter().all(|&byte| byte < 0xc0 || byte == 0xc3 || byte == 0xd0 || byte == 0xd1)
 }
 
-/// A way to make masks.
-pub(super) trait Scan {
+/// A way to make masks, and to merge with the same instructions.
+pub(super) trait Scan: Find + Sized {
     /// The masks of the first 64 bytes.
     fn masks(window: &Window) -> Masks;
 
@@ -104,12 +104,9 @@ pub(super) trait Scan {
             }
             is_short
         });
-        vocab.count_small(short, done);
+        vocab.count_small::<Self>(short, done);
     }
 }
-
-/// For any processor.
-pub(super) struct Portable;
 
 /// Bits of a byte's kind; a slash is `APOSTROPHE | SPACE`, which nothing else is.
 const KINDS: [u8; 256] = {
@@ -137,7 +134,7 @@ const KINDS: [u8; 256] = {
 
 impl Scan for Portable {
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
-        vocab.count_piece(piece)
+        vocab.count_piece::<Self>(piece)
     }
 
     fn merge_missed(job: &mut Job<'_>, text: &[u8]) {

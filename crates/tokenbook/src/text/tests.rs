@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use super::class::{self, Closed};
 use super::raw::Instructions;
-use super::scan::{self, Portable, Scan, Window};
+use super::scan::{self, Scan, Window};
 use super::split::{self, Pattern};
+use super::vocab::Portable;
 use super::vocab::{self, Vocab};
 use super::{Encoding, batch, fast};
 use crate::quantity::Count;

@@ -115,71 +115,17 @@ impl Vocab {
         }
     }
 
-    /// What two single bytes merge into, by their ids; if they don't, some number from [`Vocab::limit`] on.
-    #[inline]
-    pub(super) fn merge_bytes(&self, left: u32, right: u32) -> u32 {
-        self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize]
-    }
-
-    /// Where a merge would be: its bucket and its mark there.
+    /// Its merges, at hand for a loop.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_place(&self, left: u32, right: u32) -> (usize, u32) {
-        merge_place(pair_key(left, right), self.tables.merges.len().trailing_zeros())
-    }
-
-    /// Asks for the memory of a bucket of merges.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn prefetch_bucket(&self, bucket: usize) {
-        raw::prefetch(self.tables.merges, bucket);
+    pub(super) fn merges(&self) -> Merges {
+        let bits = self.tables.merges.len().trailing_zeros();
+        Merges { tables: self.tables, buckets: self.tables.merges, bits, low: low_bits(bits) }
     }
 
     /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
-        self.merge_at(self.merge_place(left, right), left, right)
-    }
-
-    /// The same at a place that is known.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_at(&self, (bucket, mark): (usize, u32), left: u32, right: u32) -> u32 {
-        let bucket = &self.tables.merges[bucket];
-        let low = low_bits(self.tables.merges.len().trailing_zeros());
-        let slots = bucket[..MERGE_SLOTS].iter().zip(0..);
-        let found =
-            slots.map(|(slot, number)| u32::from((slot ^ mark) >> low == 0) << number).fold(0, |all, bit| all | bit);
-        self.merge_of(bucket, found, left, right)
-    }
-
-    /// What two tokens merge into where the bits of `found` tell their slot, if any.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge_of(&self, bucket: &Bucket, found: u32, left: u32, right: u32) -> u32 {
-        // One test, which hardly ever holds: whether a pair merges can't be foretold.
-        if found | room(bucket) == 0 {
-            return self.merge_spilled(left, right);
-        }
-        let low = low_bits(self.tables.merges.len().trailing_zeros());
-        let slot = (found | 1 << MERGE_SLOTS).trailing_zeros() as usize & 15;
-        high(bucket, slot) << low | bucket[slot] & ((1 << low) - 1)
-    }
-
-    /// What two tokens merge into whose bucket has no room for all.
-    #[cold]
-    fn merge_spilled(&self, left: u32, right: u32) -> u32 {
-        let table = self.tables.spilled;
-        let key = pair_key(left, right);
-        let mut slot = spill_place(key, table.len().trailing_zeros());
-        while table[slot] != 0 {
-            if table[slot] >> ID_BITS == key {
-                return table[slot] as u32 & ((1 << ID_BITS) - 1);
-            }
-            slot = (slot + 1) & (table.len() - 1);
-        }
-        NONE
+        self.merges().merge::<Portable>(left, right)
     }
 
     /// The two tokens that a token of several bytes arises from.
@@ -211,6 +157,96 @@ impl Vocab {
                 return true;
             }
         }
+    }
+}
+
+/// A way to look through a bucket of merges.
+pub(super) trait Find {
+    /// A bit for each slot that has this mark above the `low` bits of its id.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
+        let slots = bucket[..MERGE_SLOTS].iter().zip(0..);
+        slots.map(|(slot, number)| u32::from((slot ^ mark) >> low == 0) << number).fold(0, |all, bit| all | bit)
+    }
+}
+
+/// The ways that any processor has.
+pub(super) struct Portable;
+
+impl Find for Portable {}
+
+/// The merges of a vocabulary.
+#[derive(Clone, Copy)]
+pub(super) struct Merges {
+    tables: &'static Tables,
+    buckets: &'static [Bucket],
+    /// Bits of a bucket's number.
+    bits: u32,
+    /// Bits of an id that are in its slot.
+    low: u32,
+}
+
+impl Merges {
+    /// Where a merge would be: its bucket and its mark there.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn place(self, left: u32, right: u32) -> (usize, u32) {
+        merge_place(pair_key(left, right), self.bits)
+    }
+
+    /// Asks for the memory of a bucket.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn prefetch(self, bucket: usize) {
+        raw::prefetch(self.buckets, bucket);
+    }
+
+    /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn merge<F: Find>(self, left: u32, right: u32) -> u32 {
+        self.at::<F>(self.place(left, right), left, right)
+    }
+
+    /// The same of two tokens that merging begins with, which may be single bytes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn first<F: Find>(self, left: u32, right: u32) -> u32 {
+        if left | right < 256 {
+            self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize]
+        } else {
+            self.merge::<F>(left, right)
+        }
+    }
+
+    /// The same as [`Merges::merge`] at a place that is known.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn at<F: Find>(self, (bucket, mark): (usize, u32), left: u32, right: u32) -> u32 {
+        let bucket = &self.buckets[bucket];
+        let found = F::find(bucket, mark, self.low);
+        // One test, which hardly ever holds: whether a pair merges can't be foretold.
+        if found | room(bucket) == 0 {
+            return self.spilled(left, right);
+        }
+        let slot = (found | 1 << MERGE_SLOTS).trailing_zeros() as usize & 15;
+        high(bucket, slot) << self.low | bucket[slot] & ((1 << self.low) - 1)
+    }
+
+    /// What two tokens merge into whose bucket has no room for all.
+    #[cold]
+    fn spilled(self, left: u32, right: u32) -> u32 {
+        let table = self.tables.spilled;
+        let key = pair_key(left, right);
+        let mut slot = spill_place(key, table.len().trailing_zeros());
+        while table[slot] != 0 {
+            if table[slot] >> ID_BITS == key {
+                return table[slot] as u32 & ((1 << ID_BITS) - 1);
+            }
+            slot = (slot + 1) & (table.len() - 1);
+        }
+        NONE
     }
 }
 

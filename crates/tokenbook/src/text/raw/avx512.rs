@@ -15,10 +15,10 @@ use std::arch::x86_64::{
 
 use crate::text::bpe::NEVER;
 use crate::text::fast::Job;
-use crate::text::hash::{MERGE_SLOTS, low_bits};
+use crate::text::hash::{Bucket, MERGE_SLOTS};
 use crate::text::raw::avx2;
 use crate::text::scan::{Masks, Scan, Window};
-use crate::text::vocab::{BORDER, Vocab};
+use crate::text::vocab::{BORDER, Find, Merges, Vocab};
 
 macro_rules! features {
     ($($item:item)*) => { $(
@@ -28,6 +28,15 @@ macro_rules! features {
 }
 
 pub(in crate::text) struct Avx512;
+
+impl Find for Avx512 {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
+        // SAFETY: only used in `count`, whose caller has asked the processor.
+        unsafe { find(bucket, mark, low) }
+    }
+}
 
 impl Scan for Avx512 {
     #[inline]
@@ -143,7 +152,7 @@ impl Lane {
     features! {
         /// Begins with bytes, or with characters that are sure to become tokens; `false` if there are too many.
         #[inline]
-        fn fill(&mut self, vocab: &Vocab, number: usize, piece: &[u8]) -> bool {
+        fn fill(&mut self, vocab: &Vocab, merges: Merges, number: usize, piece: &[u8]) -> bool {
             (self.number, self.begin, self.at) = (number, 0, 0);
             let length = piece.len();
             if length <= 15 {
@@ -180,7 +189,7 @@ impl Lane {
             self.pairs = [NEVER; 16];
             self.begin = count;
             for place in 1..count {
-                vocab.prefetch_bucket(vocab.merge_place(ids[place], ids[place + 1]).0);
+                merges.prefetch(merges.place(ids[place], ids[place + 1]).0);
             }
             true
         }
@@ -188,28 +197,24 @@ impl Lane {
         /// Looks up the pairs of the token that the last turn made, merges one pair, and asks for the memory of its new
         /// neighbours' pairs. Gives the number of tokens once nothing is left to merge.
         #[inline]
-        fn turn(&mut self, vocab: &Vocab) -> Option<u64> {
+        fn turn(&mut self, merges: Merges, limit: u32) -> Option<u64> {
             let border = _mm512_set1_epi32(BORDER.cast_signed());
             let mut ids = load32(&self.ids);
             let mut pairs = load32(&self.pairs);
             if self.begin > 0 {
                 for place in 1..self.begin {
                     let (left, right) = (self.ids[place & 15], self.ids[(place + 1) & 15]);
-                    let pair = if left | right < 256 {
-                        vocab.merge_bytes(left, right)
-                    } else {
-                        merge_at(vocab, vocab.merge_place(left, right), left, right)
-                    };
+                    let pair = merges.first::<Avx512>(left, right);
                     pairs = _mm512_mask_set1_epi32(pairs, 1 << place, pair.cast_signed());
                 }
                 self.begin = 0;
             }
-            let left = merge_at(vocab, self.left, self.before, self.merged);
-            let right = merge_at(vocab, self.right, self.merged, self.after);
+            let left = merges.at::<Avx512>(self.left, self.before, self.merged);
+            let right = merges.at::<Avx512>(self.right, self.merged, self.after);
             pairs = _mm512_mask_set1_epi32(pairs, self.at >> 1, left.cast_signed());
             pairs = _mm512_mask_set1_epi32(pairs, self.at, right.cast_signed());
             let least = _mm512_reduce_min_epu32(pairs);
-            if least >= vocab.limit {
+            if least >= limit {
                 return Some(u64::from(_mm512_cmpneq_epi32_mask(ids, border).count_ones()));
             }
             let all = _mm512_set1_epi32(least.cast_signed());
@@ -227,26 +232,22 @@ impl Lane {
             self.before = _mm_cvtsi128_si32(around).cast_unsigned();
             self.after = _mm_extract_epi32::<1>(around).cast_unsigned();
             (self.at, self.merged) = (at, least);
-            self.left = vocab.merge_place(self.before, least);
-            self.right = vocab.merge_place(least, self.after);
-            vocab.prefetch_bucket(self.left.0);
-            vocab.prefetch_bucket(self.right.0);
+            self.left = merges.place(self.before, least);
+            self.right = merges.place(least, self.after);
+            merges.prefetch(self.left.0);
+            merges.prefetch(self.right.0);
             None
         }
     }
 }
 
 features! {
-    /// What two tokens merge into, by the place where that would be.
+    /// The slots of a bucket that have a mark.
     #[inline]
-    fn merge_at(vocab: &Vocab, (bucket, mark): (usize, u32), left: u32, right: u32) -> u32 {
+    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
         const SLOTS: u16 = (1 << MERGE_SLOTS) - 1;
-        let merges = vocab.tables.merges;
-        let low = low_bits(merges.len().trailing_zeros());
-        let bucket = &merges[bucket];
         let others = _mm512_xor_si512(load32(bucket), _mm512_set1_epi32(mark.cast_signed()));
-        let found = _mm512_mask_cmplt_epu32_mask(SLOTS, others, _mm512_set1_epi32(1 << low));
-        vocab.merge_of(bucket, u32::from(found), left, right)
+        u32::from(_mm512_mask_cmplt_epu32_mask(SLOTS, others, _mm512_set1_epi32(1 << low)))
     }
 
     /// The number of tokens of each piece that begins with few enough, told to `done` with the piece's number; the numbers
@@ -257,10 +258,11 @@ features! {
         mut done: impl FnMut(usize, u64),
         mut longer: impl FnMut(usize),
     ) {
+        let (merges, limit) = (vocab.merges(), vocab.limit);
         let mut lanes = [Lane::EMPTY; LANES];
         let mut fill = |lane: &mut Lane| {
             for (number, piece) in pieces.by_ref() {
-                if lane.fill(vocab, number, piece) {
+                if lane.fill(vocab, merges, number, piece) {
                     return true;
                 }
                 longer(number);
@@ -274,7 +276,7 @@ features! {
         while used > 0 {
             let mut lane = 0;
             while lane < used {
-                if let Some(count) = lanes[lane].turn(vocab) {
+                if let Some(count) = lanes[lane].turn(merges, limit) {
                     done(lanes[lane].number, count);
                     if !fill(&mut lanes[lane]) {
                         used -= 1;
