@@ -256,7 +256,7 @@ impl Cache {
     /// Notes that a piece of up to 15 bytes has to be merged, once if it comes again before that is done.
     #[inline]
     pub(super) fn miss(&mut self, key: [u64; 2], hash: u64, start: usize, owner: usize) {
-        let at = &mut self.missed_at[hash as usize & (MISSED_AT - 1)];
+        let at = &mut self.missed_at[place(hash, MISSED_AT)];
         let number = usize::from(*at);
         if self.missed.get(number).is_some_and(|missed| missed.key == key) {
             self.again.push((number, start, owner));

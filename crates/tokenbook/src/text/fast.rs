@@ -174,7 +174,7 @@ impl Job<'_> {
                         break;
                     }
                     let next = space[from..].first_chunk().expect("it stops before");
-                    if self.pattern != Pattern::R50k && scan::covered(*next) {
+                    if self.pattern != Pattern::R50k && S::covers(*next) {
                         break;
                     }
                 }

@@ -9,6 +9,9 @@ use std::ptr::NonNull;
 
 use super::cache::Known;
 use super::fast::Job;
+#[cfg(test)]
+use super::scan::{Masks, Scan, Window};
+use super::vocab::Portable;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 
@@ -151,7 +154,7 @@ impl Instructions {
     /// Counts a text.
     pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) {
         match self.0 {
-            Set::Portable => job.count::<super::vocab::Portable>(text),
+            Set::Portable => job.count::<Portable>(text),
             // SAFETY: `all` has asked the processor for what the function needs.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::count(job, text) },
@@ -160,10 +163,23 @@ impl Instructions {
             Set::Avx512 => unsafe { avx512::count(job, text) },
         }
     }
+
+    /// The masks of a window.
+    #[cfg(test)]
+    pub(super) fn masks(self, window: &Window) -> Masks {
+        match self.0 {
+            Set::Portable => Portable::masks(window),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => avx2::Avx2::masks(window),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => avx512::Avx512::masks(window),
+        }
+    }
+
     /// Counts many texts.
     pub(super) fn count_many(self, job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
         match self.0 {
-            Set::Portable => job.count_many::<super::vocab::Portable>(texts),
+            Set::Portable => job.count_many::<Portable>(texts),
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::count_many(job, texts) },

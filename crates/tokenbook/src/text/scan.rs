@@ -1,4 +1,5 @@
-//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII and simple letters of two bytes.
+//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII, simple letters of two bytes, and
+//! most ideographs, kana, Hangul and punctuation of three.
 //!
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
@@ -26,7 +27,11 @@ pub(super) struct Masks {
     pub(super) newline: u64,
     pub(super) apostrophe: u64,
     pub(super) slash: u64,
-    /// What is not for this scanner: NUL, and most of what is not ASCII.
+    /// All bytes of letters of three bytes, which have no case.
+    pub(super) uncased: u64,
+    /// First bytes of characters of three bytes that are neither letters, digits nor blanks.
+    pub(super) mark: u64,
+    /// What is not for this scanner: NUL, and the rest of what is not ASCII.
     pub(super) stop: u64,
 }
 
@@ -48,8 +53,39 @@ pub(super) struct Wide {
     pub(super) sharp_s: u64,
     /// The second byte of `×`.
     pub(super) times: u64,
-    /// The second byte of `÷`.
+    /// The second byte of `÷`, and of U+4DC0 to U+4DFF, which are symbols.
     pub(super) divided: u64,
+    /// First bytes of characters of three bytes.
+    pub(super) three: u64,
+}
+
+/// Which bytes may be part of the characters of three bytes that are covered.
+pub(super) struct Three {
+    /// First bytes of U+2000 to U+2FFF, and so on.
+    pub(super) e2: u64,
+    pub(super) e3: u64,
+    pub(super) e4: u64,
+    pub(super) ea: u64,
+    pub(super) ed: u64,
+    pub(super) ef: u64,
+    /// First bytes of U+4000 to U+DFFF.
+    pub(super) from_e4: u64,
+    /// Bytes that are just this.
+    pub(super) x80: u64,
+    pub(super) x81: u64,
+    pub(super) x82: u64,
+    pub(super) x83: u64,
+    pub(super) x9e: u64,
+    pub(super) xa0: u64,
+    pub(super) xbb: u64,
+    pub(super) xbc: u64,
+    /// Bytes from 81 to 84, and so on.
+    pub(super) x81_84: u64,
+    pub(super) x81_8f: u64,
+    pub(super) x88_a0: u64,
+    pub(super) x90_a7: u64,
+    pub(super) x97_9c: u64,
+    pub(super) x9a_a0: u64,
 }
 
 impl Masks {
@@ -67,19 +103,56 @@ impl Masks {
         self.upper |= upper | (upper >> 1);
         self.stop &= !(letter | (letter >> 1));
     }
+
+    /// Covers characters of three bytes: most ideographs, kana and Hangul, which are letters without case, and punctuation
+    /// that is common with them and in typeset text.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn add_three(&mut self, wide: &Wide, three: &Three) {
+        // Each by its last byte, so that one that the window cuts is not there.
+        let both = |first: u64, second: u64| (first << 2) & (second << 1);
+        let whole = three.from_e4 & !(three.e4 | three.ea | three.ed);
+        let letter = (whole << 2)
+            | ((three.e4 << 2) & !(wide.divided << 1))
+            | both(three.ea, wide.from_b0)
+            | both(three.ed, wide.from_80 & !(three.x9e | wide.sharp_s))
+            | (both(three.e3, three.x81) & !three.x80)
+            | (both(three.e3, three.x82) & !(three.x97_9c | three.xa0))
+            | (both(three.e3, three.x83) & !three.xbb);
+        let mark = (both(three.e2, three.x80) & three.x90_a7)
+            | (both(three.e3, three.x80) & (three.x81_84 | three.x88_a0))
+            | (both(three.e3, three.x83) & three.xbb)
+            | (both(three.ef, three.xbc) & (three.x81_8f | three.x9a_a0));
+        let bytes = |last: u64| last | (last >> 1) | (last >> 2);
+        self.uncased = bytes(letter);
+        self.letter |= self.uncased;
+        self.mark = mark >> 2;
+        self.stop &= !bytes(letter | mark);
+    }
 }
 
-/// Whether a text may go on with what the scanner covers, by its next bytes.
-#[inline]
-pub(super) fn covered(next: [u8; 8]) -> bool {
-    // Continuation bytes come behind their first byte.
-    next.iter().all(|&byte| byte < 0xc0 || byte == 0xc3 || byte == 0xd0 || byte == 0xd1)
-}
+/// What a first byte of a character tells about whether the vector scanners may cover it.
+const MAY_BE_WIDE: [bool; 256] = {
+    let mut may_be = [true; 256];
+    let mut byte = 0xc0;
+    while byte < 256 {
+        may_be[byte] = matches!(byte, 0xc3 | 0xd0 | 0xd1 | 0xe2..=0xed | 0xef);
+        byte += 1;
+    }
+    may_be
+};
 
 /// A way to make masks, and to merge with the same instructions.
 pub(super) trait Scan: Find + Sized {
     /// The masks of the first 64 bytes.
     fn masks(window: &Window) -> Masks;
+
+    /// Whether a text may go on with what the masks cover, by its next bytes.
+    #[inline]
+    fn covers(next: [u8; 8]) -> bool {
+        // Continuation bytes come behind their first byte.
+        next.iter().all(|&byte| MAY_BE_WIDE[usize::from(byte)])
+    }
 
     /// [`Vocab::count_piece`] with the same instructions.
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64;
@@ -142,6 +215,11 @@ impl Scan for Portable {
     }
 
     #[inline]
+    fn covers(next: [u8; 8]) -> bool {
+        u64::from_le_bytes(next) & 0x8080_8080_8080_8080 == 0
+    }
+
+    #[inline]
     fn masks(window: &Window) -> Masks {
         let mut planes = [0u64; 8];
         for eight in (0..WINDOW).step_by(8) {
@@ -164,6 +242,8 @@ impl Scan for Portable {
             newline: planes[5],
             apostrophe: planes[6] ^ slash,
             slash,
+            uncased: 0,
+            mark: 0,
             stop: planes[7],
         }
     }
@@ -202,7 +282,11 @@ fn below(bit: u32) -> u64 {
 #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
 pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option<Pieces> {
     let o200k = pattern == Pattern::O200k;
-    let limit = masks.stop.trailing_zeros();
+    let mut limit = masks.stop.trailing_zeros();
+    if o200k {
+        // Upper case behind letters without case may belong to their word or not.
+        limit = limit.min((masks.upper & (masks.uncased << 1)).trailing_zeros());
+    }
     if limit == 0 {
         return None;
     }
@@ -231,10 +315,13 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
     let mut starts = (blank & !(blank << 1)) | last | (behind_newline & blank);
 
     let other_start = other & !(other << 1);
-    let single = other_start & !(other >> 1) & !(space << 1);
-    starts |= other_start & !(space << 1);
+    // One such character by itself belongs to the word behind it.
+    let first = other_start & !(space << 1);
+    let single = first & !masks.mark & !(other >> 1);
+    let single_mark = first & masks.mark & !(other >> 3);
+    starts |= first;
     let letter_start = letter & !(letter << 1);
-    starts |= letter_start & !((single | last) << 1);
+    starts |= letter_start & !((single | last) << 1) & !(single_mark << 3);
 
     let digit_start = digit & !(digit << 1);
     starts |= digit_start;

@@ -89,6 +89,51 @@ fn words() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.into_iter().map(|(word, gap)| word + gap).collect())
 }
 
+/// Asserts that the pieces found in a window at the start of a text are those of the definition.
+fn check_window(pattern: Pattern, text: &[u8]) {
+    let mut window: Window = [0; 80];
+    let length = text.len().min(window.len());
+    window[..length].copy_from_slice(&text[..length]);
+    for instructions in Instructions::all() {
+        let Some(found) = scan::pieces(pattern, &window, &instructions.masks(&window)) else { continue };
+        let (mut starts, mut at) = (0u64, 0);
+        while at < found.end as usize {
+            starts |= 1 << at;
+            at = pattern.end(text, at);
+        }
+        assert_eq!(at, found.end as usize, "{:?}", String::from_utf8_lossy(text));
+        assert_eq!(starts, found.starts, "{:?}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn windows_cover_characters_of_three_bytes_as_the_definition_does() {
+    let mut covered = 0;
+    for character in (0x800..0x1_0000).filter_map(char::from_u32) {
+        let c = character;
+        for text in [
+            format!("{c}{c}a. "),
+            format!("a{c}b {c}B A{c}{c}a {c}1{c}'s {c}\n\n{c}/\r\n {c} "),
+            format!("、{c}a —{c}。{c}漢{c}A漢A{c}　{c}{c}か'll {c}{c}{c}ー"),
+        ] {
+            for pattern in [Pattern::Cl100k, Pattern::O200k] {
+                check_window(pattern, text.as_bytes());
+            }
+            for start in text.char_indices().map(|(start, _)| start).skip(1) {
+                check_window(Pattern::O200k, &text.as_bytes()[start..]);
+            }
+        }
+        let text = format!("{c}{c}a. ");
+        let mut window: Window = [0; 80];
+        window[..text.len()].copy_from_slice(text.as_bytes());
+        let masks = Instructions::all().map(|instructions| instructions.masks(&window)).last();
+        covered += usize::from(masks.is_some_and(|masks| masks.stop & 0xff == 0));
+    }
+    // Where there are vectors, they cover ideographs, kana and Hangul.
+    let vectors = Instructions::all().count() > 1;
+    assert!(if vectors { covered > 35_000 } else { covered == 0 }, "{covered}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -136,18 +181,7 @@ proptest! {
             for piece in pieces(pattern, &text).iter().take(skip) {
                 from += piece.len();
             }
-            let rest = &text.as_bytes()[from..];
-            let mut window: Window = [0; 80];
-            let length = rest.len().min(window.len());
-            window[..length].copy_from_slice(&rest[..length]);
-            let Some(found) = scan::pieces(pattern, &window, &Portable::masks(&window)) else { continue };
-            let (mut starts, mut at) = (0u64, 0);
-            while at < found.end as usize {
-                starts |= 1 << at;
-                at = pattern.end(rest, at);
-            }
-            prop_assert_eq!(at, found.end as usize);
-            prop_assert_eq!(starts, found.starts);
+            check_window(pattern, &text.as_bytes()[from..]);
         }
     }
 

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use crate::text::fast::Job;
 use crate::text::hash::Bucket;
-use crate::text::scan::{Masks, Scan, Wide, Window};
+use crate::text::scan::{Masks, Scan, Three, Wide, Window};
 use crate::text::vocab::{Find, Vocab};
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -94,17 +94,30 @@ fn masks(window: &Window) -> Masks {
         newline: join(low.newline, high.newline),
         apostrophe: join(low.apostrophe, high.apostrophe),
         slash: join(low.slash, high.slash),
+        uncased: 0,
+        mark: 0,
         stop: join(low.stop, high.stop),
     };
     if masks.stop != 0 {
-        masks.add_wide(&wide(window));
+        add_wide(&mut masks, window);
     }
     masks
 }
 
+/// Covers what is not ASCII.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn wide(window: &Window) -> Wide {
+pub(super) fn add_wide(masks: &mut Masks, window: &Window) {
+    let wide = wide(window);
+    masks.add_wide(&wide);
+    if masks.stop & wide.three != 0 {
+        masks.add_three(&wide, &three(window));
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn wide(window: &Window) -> Wide {
     let (low, high) = (wide_half(window, 0), wide_half(window, 1));
     Wide {
         latin: join(low.latin, high.latin),
@@ -116,6 +129,7 @@ pub(super) fn wide(window: &Window) -> Wide {
         sharp_s: join(low.sharp_s, high.sharp_s),
         times: join(low.times, high.times),
         divided: join(low.divided, high.divided),
+        three: join(low.three, high.three),
     }
 }
 
@@ -134,6 +148,7 @@ struct WideHalf {
     sharp_s: u32,
     times: u32,
     divided: u32,
+    three: u32,
 }
 
 #[target_feature(enable = "avx2")]
@@ -157,6 +172,52 @@ fn wide_half(window: &Window, number: usize) -> WideHalf {
         sharp_s: is(0x9f),
         times: is(0x97),
         divided: is(0xb7),
+        three: upper(0xf0, 0xe0),
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn three(window: &Window) -> Three {
+    let (low, high) = (load(window, 0), load(window, 1));
+    let bits = |low: __m256i, high: __m256i| {
+        join(_mm256_movemask_epi8(low).cast_unsigned(), _mm256_movemask_epi8(high).cast_unsigned())
+    };
+    let is = |byte: u8| {
+        let byte = _mm256_set1_epi8(byte.cast_signed());
+        bits(_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte))
+    };
+    // Whether a byte is one of these.
+    let within = |first: u8, last: u8| {
+        let (shift, most) = (first.wrapping_neg().cast_signed(), (last - first).cast_signed());
+        let within = |bytes: __m256i| {
+            let offset = _mm256_add_epi8(bytes, _mm256_set1_epi8(shift));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(offset, _mm256_set1_epi8(most)), offset)
+        };
+        bits(within(low), within(high))
+    };
+    Three {
+        e2: is(0xe2),
+        e3: is(0xe3),
+        e4: is(0xe4),
+        ea: is(0xea),
+        ed: is(0xed),
+        ef: is(0xef),
+        from_e4: within(0xe4, 0xed),
+        x80: is(0x80),
+        x81: is(0x81),
+        x82: is(0x82),
+        x83: is(0x83),
+        x9e: is(0x9e),
+        xa0: is(0xa0),
+        xbb: is(0xbb),
+        xbc: is(0xbc),
+        x81_84: within(0x81, 0x84),
+        x81_8f: within(0x81, 0x8f),
+        x88_a0: within(0x88, 0xa0),
+        x90_a7: within(0x90, 0xa7),
+        x97_9c: within(0x97, 0x9c),
+        x9a_a0: within(0x9a, 0xa0),
     }
 }
 

@@ -103,10 +103,12 @@ features! {
             newline,
             apostrophe: is(b'\''),
             slash: is(b'/'),
+            uncased: 0,
+            mark: 0,
             stop,
         };
         if stop != 0 {
-            masks.add_wide(&avx2::wide(window));
+            avx2::add_wide(&mut masks, window);
         }
         masks
     }
