@@ -8,8 +8,8 @@
 weights of the text are, so the requests of a repository are counted by those that were fitted without it (`--folds`, from
 `text_weights.py`). The constants of the framing are too, so each group of
 alike requests (family, tools, choice, history …) is counted with the constant that the *other* repositories give: the
-median of the medians of their residuals is added to it. A group that a single repository has takes the constants that were
-known before any fit (Claude), or stays as it is (OpenAI; the last column says how many such requests there are).
+median of the medians of their residuals is added to it. A group that a single repository has takes the documented constants for
+any tool (Claude), or stays as it is (OpenAI); the last column says how many such requests there are.
 Identical requests with an equal count are taken once.
 
 A second table has each Claude family and each other family as shipped: how many requests, the error, and how many of the
@@ -38,10 +38,9 @@ OTHERS = {"Gemma": ["gemma"], "Gemini": ["gemini"], "gpt-oss": ["gpt-oss"], "Dee
           "Mistral": ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"],
           "Llama": ["llama"], "Cohere": ["command", "c4ai", "aya"], "Nova": ["nova"], "Kimi": ["kimi"], "GLM": ["glm"],
           "Grok": ["grok"], "Sonar": ["sonar"]}
-# What the constants for any tool were known to be before, less what they are fitted to now: auto, any.
-KNOWN = {"opus-4-7": (3, 4), "opus-4-8": (-4, -3), "sonnet-5": (-2, -2), "opus-5": (-5, 0), "fable-5": (-4, 0),
-         "3-5-haiku": (-1, 3), "3-haiku": (-1, 3), "3-opus": (-1, -1), "3-sonnet": (-2, -2), "3-5-sonnet-june": (0, 3),
-         "3-5-sonnet": (-1, 3), "4": (0, 3), "4.5": (2, 3)}
+# What the constants for any tool are documented to be, less what they are shipped as; others are shipped as documented, and
+# none is documented for Fable 5: auto, any.
+KNOWN = {"3-haiku": (0, -15), "3-opus": (0, -17), "3-5-sonnet-june": (0, -13)}
 
 
 def family(model):
@@ -242,7 +241,7 @@ def main():
             shifts[at] = round(float(np.median([np.median(found) for found in residuals.values()]))) if residuals else None
         shift, record["alone"] = shifts[at], shifts[at] is None
         if shift is None and record["api"] in ANTHROPIC and record["cell"][1]:
-            shift = KNOWN[record["cell"][0]][0 if record["cell"][2] in ("auto", "none") else 1]
+            shift = KNOWN.get(record["cell"][0], (0, 0))[0 if record["cell"][2] in ("auto", "none") else 1]
         record["count"], record["shift"] = count_of(record, repository), shift or 0
         record["counted"] = record["count"]["input_tokens"] + record["shift"]
 

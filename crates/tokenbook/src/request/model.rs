@@ -26,13 +26,23 @@ enum Family {
     Sonnet35,
     Claude4,
     Claude45,
-    /// Opus 4.5, Opus 4.6 and Sonnet 4.6, which keep the thinking of earlier turns.
+    /// Keeps the thinking of earlier turns, as those after it do.
+    Opus45,
     Claude46,
     Opus47,
     Opus48,
     Sonnet5,
     Opus5,
     Fable5,
+}
+
+/// Tokens around calls and their results: a call, a call after one in the same message, an argument, an only result.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Calls {
+    pub(super) first: i64,
+    pub(super) further: i64,
+    pub(super) argument: i64,
+    pub(super) result: i64,
 }
 
 impl Claude {
@@ -62,7 +72,8 @@ impl Claude {
             ((Some(3), _), "opus") => (Family::Opus3, true),
             ((Some(3), _), _) => (Family::Sonnet3, true),
             ((Some(4), 0..=1), _) => (Family::Claude4, true),
-            ((Some(4), 5), "opus") | ((Some(4), 6), _) => (Family::Claude46, true),
+            ((Some(4), 5), "opus") => (Family::Opus45, true),
+            ((Some(4), 6), _) => (Family::Claude46, true),
             ((Some(4), 2..=5), _) => (Family::Claude45, true),
             ((Some(4), 7), "opus") => (Family::Opus47, true),
             ((Some(4), 8), "opus") => (Family::Opus48, true),
@@ -70,6 +81,7 @@ impl Claude {
             ((Some(5), 0), "opus") => (Family::Opus5, true),
             ((Some(5), 0), "fable") => (Family::Fable5, true),
             (_, "sonnet") => (Family::Sonnet5, false),
+            (_, "fable" | "mythos") => (Family::Fable5, false),
             _ => (Family::Opus5, false),
         };
         let generation = match family {
@@ -89,41 +101,55 @@ impl Claude {
     }
 
     /// What having any tool adds; with a system prompt, which then stands behind the tools, a little more.
+    ///
+    /// Source: <https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview>, July 2026; where it names no model,
+    /// or another figure than what is billed (3 Opus, 3.5 Sonnet of June), measured.
     pub(super) fn tools(self, choice: Choice<'_>, one_call_at_a_time: bool, system: bool) -> i64 {
-        let (auto, any, named) = match self.family {
-            Family::Haiku3 => (262, 352, 355),
-            Family::Opus3 => (531, 293, 556),
-            Family::Sonnet3 => (157, 237, 240),
-            Family::Sonnet35June => (292, 275, 272),
-            Family::Sonnet35 | Family::Claude2 => (312, 312, 315),
-            Family::Claude4 => (311, 312, if one_call_at_a_time { 273 } else { 315 }),
-            Family::Claude45 | Family::Claude46 => (494, 586, 588),
-            Family::Opus47 => (677, 804, 807),
-            Family::Opus48 => (291, 411, 414),
-            Family::Sonnet5 => (354, 474, 477),
-            Family::Opus5 => (288, 408, 411),
-            Family::Fable5 => (294, 414, 417),
+        let (auto, any) = match self.family {
+            Family::Haiku3 => (264, 355),
+            Family::Opus3 => (530, 298),
+            Family::Sonnet3 => (159, 235),
+            Family::Sonnet35June => (294, 274),
+            Family::Sonnet35 | Family::Claude2 | Family::Claude4 => (313, 315),
+            Family::Claude45 | Family::Opus45 => (496, 588),
+            Family::Claude46 => (497, 589),
+            Family::Opus47 => (675, 804),
+            Family::Opus48 => (290, 410),
+            Family::Sonnet5 => (354, 474),
+            Family::Opus5 => (286, 406),
+            Family::Fable5 => (289, 409),
         };
-        let newest_old = matches!(self.family, Family::Claude45 | Family::Claude46);
-        let behind_tools = if system && newest_old { 4 } else { i64::from(system) };
-        behind_tools
-            + match choice {
-                Choice::Auto if newest_old && one_call_at_a_time => auto - 209,
-                Choice::None if self.generation == Generation::New => auto - 16,
-                Choice::Auto | Choice::None => auto,
-                Choice::Any => any,
-                Choice::Named(_) => named,
-            }
+        let newest_old = matches!(self.family, Family::Claude45 | Family::Opus45 | Family::Claude46);
+        // One token fewer than a further tool takes: the documented figure has it.
+        let behind_tools = if self.generation == Generation::New { 0 } else { 2 * i64::from(system) - 1 };
+        let chosen = match choice {
+            Choice::Auto if newest_old && one_call_at_a_time => auto - 208,
+            Choice::Auto | Choice::None => auto,
+            Choice::Any => any,
+            Choice::Named(_) if self.family == Family::Claude4 && one_call_at_a_time => any - 41,
+            Choice::Named(_) if self.family == Family::Haiku3 => any + 5,
+            Choice::Named(_) => any + 2,
+        };
+        chosen + behind_tools
     }
 
-    /// What a call adds that is made together with one before it.
-    pub(super) fn further_call(self) -> i64 {
-        if self.family == Family::Sonnet35June { 52 } else { 34 }
+    /// What surrounds the definition of a tool.
+    pub(super) fn around_tool(self) -> i64 {
+        if self.generation == Generation::New { 9 } else { 7 }
+    }
+
+    /// What calls and their results are shown with.
+    pub(super) fn calls(self) -> Calls {
+        match (self.generation, self.family) {
+            (Generation::Old, _) => Calls { first: 20, further: 15, argument: 15, result: 20 },
+            (_, Family::Opus47) => Calls { first: 30, further: 20, argument: 19, result: 16 },
+            _ => Calls { first: 18, further: 14, argument: 13, result: 10 },
+        }
     }
 
     /// What an effort setting adds to adaptive thinking.
     pub(super) fn effort(self) -> i64 {
-        if self.family == Family::Claude46 { 17 } else { 0 }
+        if matches!(self.family, Family::Opus45 | Family::Claude46) { 17 } else { 0 }
     }
 
     /// What a schema for the answer costs, from the cost of its own text: it is shown with its lines indented.
@@ -136,9 +162,9 @@ impl Claude {
     pub(super) fn band(self, tools: bool) -> Band {
         let band = match (self.generation, tools) {
             (Generation::Old, false) => Band::new(2, 50, 40),
-            (Generation::Old, true) => Band::new(4, 36, 30),
-            (Generation::New, false) => Band::new(2, 45, 45),
-            (Generation::New, true) => Band::new(6, 25, 25),
+            (Generation::Old, true) => Band::new(2, 25, 25),
+            (Generation::New, false) => Band::new(2, 30, 30),
+            (Generation::New, true) => Band::new(4, 10, 10),
         };
         if self.known { band } else { band.doubled() }
     }
@@ -153,7 +179,7 @@ impl Claude {
     ///
     /// Source: <https://docs.claude.com/en/docs/build-with-claude/extended-thinking>, November 2026, and measured.
     pub(super) fn keeps_thinking(self) -> bool {
-        self.generation == Generation::New || self.family == Family::Claude46
+        self.generation == Generation::New || matches!(self.family, Family::Opus45 | Family::Claude46)
     }
 }
 
