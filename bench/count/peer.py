@@ -38,7 +38,7 @@ def load(peer, encoding, ranks):
         import gigatoken
 
         own = gigatoken.Tokenizer.from_tiktoken(path, pretokenizer=encoding.removesuffix("_base"))
-        return each(lambda text: len(own.encode(text)))
+        return Peer(lambda text: len(own.encode(text)), lambda texts: counts_awkward(own, texts))
     if peer == "fastokens":
         import fastokens
 
@@ -78,6 +78,12 @@ def load(peer, encoding, ranks):
 
 def each(one):
     return Peer(one, lambda texts: [one(text) for text in texts])
+
+
+def counts_awkward(own, texts):
+    import awkward
+
+    return awkward.num(own.encode_batch(texts)).to_list()
 
 
 def counts_flat(own, texts):
