@@ -30,7 +30,7 @@ pub(super) struct Masks {
     /// All bytes of letters of three bytes, which have no case.
     pub(super) uncased: u64,
     /// First bytes of characters of three bytes that are neither letters, digits nor blanks.
-    pub(super) mark: u64,
+    pub(super) other: u64,
     /// What is not for this scanner: NUL, and the rest of what is not ASCII.
     pub(super) stop: u64,
 }
@@ -119,15 +119,15 @@ impl Masks {
             | (both(three.e3, three.x81) & !three.x80)
             | (both(three.e3, three.x82) & !(three.x97_9c | three.xa0))
             | (both(three.e3, three.x83) & !three.xbb);
-        let mark = (both(three.e2, three.x80) & three.x90_a7)
+        let other = (both(three.e2, three.x80) & three.x90_a7)
             | (both(three.e3, three.x80) & (three.x81_84 | three.x88_a0))
             | (both(three.e3, three.x83) & three.xbb)
             | (both(three.ef, three.xbc) & (three.x81_8f | three.x9a_a0));
         let bytes = |last: u64| last | (last >> 1) | (last >> 2);
         self.uncased = bytes(letter);
         self.letter |= self.uncased;
-        self.mark = mark >> 2;
-        self.stop &= !bytes(letter | mark);
+        self.other = other >> 2;
+        self.stop &= !bytes(letter | other);
     }
 }
 
@@ -243,7 +243,7 @@ impl Scan for Portable {
             apostrophe: planes[6] ^ slash,
             slash,
             uncased: 0,
-            mark: 0,
+            other: 0,
             stop: planes[7],
         }
     }
@@ -317,11 +317,11 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
     let other_start = other & !(other << 1);
     // One such character by itself belongs to the word behind it.
     let first = other_start & !(space << 1);
-    let single = first & !masks.mark & !(other >> 1);
-    let single_mark = first & masks.mark & !(other >> 3);
+    let single = first & !masks.other & !(other >> 1);
+    let single_wide = first & masks.other & !(other >> 3);
     starts |= first;
     let letter_start = letter & !(letter << 1);
-    starts |= letter_start & !((single | last) << 1) & !(single_mark << 3);
+    starts |= letter_start & !((single | last) << 1) & !(single_wide << 3);
 
     let digit_start = digit & !(digit << 1);
     starts |= digit_start;

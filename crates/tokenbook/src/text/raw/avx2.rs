@@ -95,7 +95,7 @@ fn masks(window: &Window) -> Masks {
         apostrophe: join(low.apostrophe, high.apostrophe),
         slash: join(low.slash, high.slash),
         uncased: 0,
-        mark: 0,
+        other: 0,
         stop: join(low.stop, high.stop),
     };
     if masks.stop != 0 {

@@ -104,7 +104,7 @@ features! {
             apostrophe: is(b'\''),
             slash: is(b'/'),
             uncased: 0,
-            mark: 0,
+            other: 0,
             stop,
         };
         if stop != 0 {
