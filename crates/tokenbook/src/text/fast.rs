@@ -51,10 +51,7 @@ pub(super) fn count_up_to(text: &[u8], pattern: Pattern, vocab: &'static Vocab, 
     let mut total = [0];
     Cache::with(vocab, |cache| {
         let best = cache.instructions;
-        best.count(
-            &mut Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals: &mut total, many: false },
-            text,
-        );
+        best.count(&mut Job::new(pattern, vocab, cache, limit, &mut total), text);
     });
     total[0]
 }
@@ -68,10 +65,7 @@ pub(super) fn count_many(
 ) {
     Cache::with(vocab, |cache| {
         let best = cache.instructions;
-        best.count_many(
-            &mut Job { pattern, vocab, cache, count: 0, parts: 0, limit: u64::MAX, totals, many: true },
-            texts,
-        );
+        best.count_many(&mut Job { many: true, ..Job::new(pattern, vocab, cache, u64::MAX, totals) }, texts);
     });
 }
 
@@ -84,14 +78,21 @@ pub(super) fn count_with(
     vocab: &'static Vocab,
 ) -> [Vec<u64>; 2] {
     let mut counts = [vec![0; texts.len()], vec![0; texts.len()]];
-    let (cache, limit) = (&mut Cache::new(), u64::MAX);
+    let cache = &mut Cache::new();
     for (text, totals) in texts.iter().zip(counts[0].chunks_mut(1)) {
-        set.count(&mut Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals, many: false }, text.as_bytes());
+        set.count(&mut Job::new(pattern, vocab, cache, u64::MAX, totals), text.as_bytes());
     }
     let (cache, totals) = (&mut Cache::new(), &mut counts[1]);
-    let mut job = Job { pattern, vocab, cache, count: 0, parts: 0, limit, totals, many: true };
+    let mut job = Job { many: true, ..Job::new(pattern, vocab, cache, u64::MAX, totals) };
     set.count_many(&mut job, &mut texts.iter().map(|text| text.as_bytes()));
     counts
+}
+
+impl<'a> Job<'a> {
+    /// A job on one text.
+    fn new(pattern: Pattern, vocab: &'static Vocab, cache: &'a mut Cache, limit: u64, totals: &'a mut [u64]) -> Self {
+        Self { pattern, vocab, cache, count: 0, parts: 0, limit, totals, many: false }
+    }
 }
 
 impl Job<'_> {
@@ -134,8 +135,7 @@ impl Job<'_> {
             if is_long {
                 let Self { pattern, vocab, .. } = *self;
                 let (cache, totals) = (&mut *self.cache, &mut self.totals[number..=number]);
-                Job { pattern, vocab, cache, count: 0, parts: 0, limit: u64::MAX, totals, many: false }
-                    .count::<S>(text);
+                Job::new(pattern, vocab, cache, u64::MAX, totals).count::<S>(text);
                 continue;
             }
             let start = end;
