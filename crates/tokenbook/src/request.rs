@@ -283,7 +283,7 @@ impl Counted {
         }
         if let Some(gemini) = Gemini::parse(name) {
             let reason = "how Google frames requests isn't documented, and a host of its own frames them otherwise";
-            let counted = Self::estimated(framing::gemini::count(body, gemini), gemini.band(tools), reason.to_owned());
+            let counted = Self::estimated(framing::gemini::count(body, gemini), Gemini::band(tools), reason.to_owned());
             if framing::gemini::has_hidden_thinking(body, gemini) {
                 return counted.at_least("the thinking behind a signature is kept by the provider");
             }

@@ -78,7 +78,7 @@ impl Gemini {
     }
 
     /// How far off an estimate can be.
-    pub(super) fn band(self, tools: bool) -> Band {
+    pub(super) fn band(tools: bool) -> Band {
         if tools { Band::new(4, 40, 40) } else { Band::new(2, 10, 10) }
     }
 }
