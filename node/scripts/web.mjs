@@ -57,7 +57,7 @@ execFileSync(
   },
 );
 copyFileSync(join(folder, TARGET, 'release', 'tokenbook_web.wasm'), join(web, 'tokenbook.wasm'));
-for (const name of ['r50k_base', 'cl100k_base', 'o200k_base']) {
+for (const name of ['r50k_base', 'cl100k_base', 'o200k_base', 'gemini']) {
   copyFileSync(join(root, 'crates', 'tokenbook', 'data', 'vocab', `${name}.merges`), join(web, `${name}.merges`));
 }
 // A browser knows no CommonJS: the same text as a module.

@@ -5,8 +5,8 @@ import { stringify } from './json.js';
 
 const DEFAULT_ENCODING = 'o200k_base';
 /** The file of each encoding, by the number that the module asks with. */
-const FILES = ['r50k_base', 'cl100k_base', 'o200k_base'];
-const FILE_OF = { r50k_base: 0, p50k_base: 0, cl100k_base: 1, o200k_base: 2, o200k_harmony: 2 };
+const FILES = { 0: 'r50k_base', 1: 'cl100k_base', 2: 'o200k_base', 9: 'gemini' };
+const FILE_OF = { r50k_base: 0, p50k_base: 0, cl100k_base: 1, o200k_base: 2, o200k_harmony: 2, gemini: 9 };
 
 const invalid = (message) => new TokenbookError('invalid_argument', message);
 const encoder = new TextEncoder();

@@ -38,6 +38,7 @@ pub extern "C" fn start() {
             Vocabulary::R50k => 0,
             Vocabulary::Cl100k => 1,
             Vocabulary::O200k => 2,
+            Vocabulary::Gemini => 9,
         };
         let mut bytes = vec![0; vocabulary_length(number)];
         // SAFETY: as many bytes are there as the file has.

@@ -15,6 +15,7 @@ mod draft;
 mod facts;
 mod family;
 mod framing;
+mod gemini;
 mod google;
 mod json;
 mod live;
@@ -41,6 +42,7 @@ use band::Band;
 use body::{Block, Body, Message};
 use draft::Draft;
 use family::Other;
+use gemini::Gemini;
 use json::Json;
 use model::{Claude, OpenAi};
 
@@ -278,6 +280,14 @@ impl Counted {
             }
             let reason = "how tools, schemas and pictures are shown to the model isn't documented".to_owned();
             return Self::estimated(draft, OpenAi::BAND, reason);
+        }
+        if let Some(gemini) = Gemini::parse(name) {
+            let reason = "how Google frames requests isn't documented, and a host of its own frames them otherwise";
+            let counted = Self::estimated(framing::gemini::count(body, gemini), Gemini::band(tools), reason.to_owned());
+            if framing::gemini::has_hidden_thinking(body, gemini) {
+                return counted.at_least("the thinking behind a signature is kept by the provider");
+            }
+            return counted;
         }
         let other = Other::parse(name);
         let reason = if other.name == "unknown" {

@@ -9,6 +9,7 @@ mod class;
 pub(crate) mod claude;
 mod counter;
 mod fast;
+pub(crate) mod gemini;
 mod hash;
 mod lanes;
 #[cfg(target_family = "wasm")]

@@ -77,6 +77,12 @@ def measured(record):
     return usage.get("prompt_tokens") or usage.get("input_tokens") or 0
 
 
+def named(record):
+    """The model's name as a caller has it: on Vertex AI with the path of its publisher."""
+    at_vertex = record["provider"] == "vertex" and record["api"].startswith("google")
+    return "publishers/google/models/" * at_vertex + record["model"]
+
+
 def other_family(record):
     """The family of a model that is neither of the Claude API nor of OpenAI's hosts, and not of a request that is left out."""
     if record["api"] in ANTHROPIC or record["provider"] in ("openai", "azure-openai") or not record["model"]:
@@ -204,7 +210,7 @@ def main():
                 (records if name else others).append({**record, "group": name or family_name, "measured": tokens})
 
     def counted(records, weights=()):
-        lines = "".join(json.dumps({"id": at, "api": record["api"], "model": record["model"],
+        lines = "".join(json.dumps({"id": at, "api": record["api"], "model": named(record),
                                     "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n"
                         for at, record in enumerate(records))
         run = subprocess.run([arguments.counter, *map(str, weights)], input=lines.encode(), stdout=subprocess.PIPE, check=True)

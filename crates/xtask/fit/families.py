@@ -102,7 +102,8 @@ def main():
         for record in map(json.loads, lines):
             name, tokens = evaluate.other_family(record), evaluate.measured(record)
             key = (record["model"], json.dumps(record["request"], sort_keys=True), tokens)
-            if tokens and name and not name.startswith("Claude") and key not in seen:
+            # Gemini and Cohere aren't counted by factors alone.
+            if tokens and name and not name.startswith(("Claude", "Gemini", "Cohere")) and key not in seen:
                 seen.add(key)
                 records.append({**record, "family": name, "measured": tokens})
 

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its streams")]
 
 mod claude;
+mod gemini;
 mod layers;
 mod prices;
 mod types;
@@ -18,6 +19,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const TASKS: &[Task] = &[
     ("claude", "write the table that Claude's text is counted by from measured counts, or --check it", claude::run),
+    ("gemini", "write the table that Gemini's text is counted by from Gemma 4's vocabulary", gemini::run),
     ("layers", "refuse imports that point upward in the core's module order", layers::run),
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
     ("types", "write the types of TypeScript and Python, or --check them", types::run),

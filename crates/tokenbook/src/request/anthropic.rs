@@ -73,7 +73,12 @@ fn read_tool<'a>(body: &mut Body<'a>, tool: &'a Json<'a>) {
                 body.unknown("deferred tools are loaded when they are searched for");
                 return;
             }
-            body.tools.push(Tool { name, description: tool.text("description"), schema: tool.get("input_schema") });
+            body.tools.push(Tool {
+                name,
+                description: tool.text("description"),
+                schema: tool.get("input_schema"),
+                ..Tool::default()
+            });
         }
         Some(kind) => {
             let family = kind.split('_').take_while(|word| !word.starts_with("20")).collect::<Vec<_>>().join("_");

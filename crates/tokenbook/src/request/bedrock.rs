@@ -25,7 +25,7 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
             if let Some(spec) = tool.get("toolSpec") {
                 let schema = spec.get("inputSchema").and_then(|schema| schema.get("json"));
                 if let Some(name) = spec.text("name") {
-                    body.tools.push(Tool { name, description: spec.text("description"), schema });
+                    body.tools.push(Tool { name, description: spec.text("description"), schema, ..Tool::default() });
                 }
             } else if tool.get("cachePoint").is_none() {
                 body.unknown("the provider runs a tool whose definition and results it adds itself");

@@ -91,11 +91,15 @@ pub(super) enum Arguments<'a> {
     Text(&'a str),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tool<'a> {
     pub(super) name: &'a str,
     pub(super) description: Option<&'a str>,
     pub(super) schema: Option<&'a Json<'a>>,
+    /// Whether the schema is JSON Schema rather than Google's own.
+    pub(super) is_json_schema: bool,
+    /// The schema of what it answers (Google).
+    pub(super) response: Option<&'a Json<'a>>,
 }
 
 /// Which tools the model may or must call.

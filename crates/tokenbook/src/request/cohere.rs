@@ -33,7 +33,7 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
     for tool in json.list("tools") {
         if let Some(name) = tool.text("name") {
             let schema = tool.get("parameter_definitions");
-            body.tools.push(Tool { name, description: tool.text("description"), schema });
+            body.tools.push(Tool { name, description: tool.text("description"), schema, ..Tool::default() });
         }
     }
     for result in json.list("tool_results") {

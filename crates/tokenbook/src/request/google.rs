@@ -10,7 +10,10 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
     let json = json.first_of(&["generateContentRequest", "generate_content_request"]).unwrap_or(json);
     let model = json.text("model").map(|name| Cow::Borrowed(name.rsplit('/').next().unwrap_or(name)));
     let mut body = Body { model, ..Body::default() };
-    if let Some(system) = json.first_of(&["systemInstruction", "system_instruction"]) {
+    // The SDKs have it among the settings.
+    let configured = json.first_of(&["generationConfig", "generation_config", "config"]);
+    let mut places = [Some(json), configured].into_iter().flatten();
+    if let Some(system) = places.find_map(|json| json.first_of(&["systemInstruction", "system_instruction"])) {
         let blocks = parts(&mut body, system);
         body.message(Role::System, None, blocks);
     }
@@ -55,8 +58,8 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
         };
     }
     if let Some(config) = json.first_of(&["generationConfig", "generation_config"]) {
-        let keys = ["responseSchema", "response_schema", "responseJsonSchema", "response_json_schema"];
-        if let Some(schema) = config.first_of(&keys) {
+        // A JSON Schema isn't shown to any model.
+        if let Some(schema) = config.first_of(&["responseSchema", "response_schema"]) {
             body.output_schema = Some(OutputSchema { name: None, description: None, schema });
         }
         if config.first_of(&["thinkingConfig", "thinking_config"]).is_some() {
@@ -72,9 +75,16 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
 fn read_tool<'a>(body: &mut Body<'a>, tool: &'a Json<'a>) {
     let declarations = tool.first_of(&["functionDeclarations", "function_declarations"]);
     for function in declarations.map_or(&[][..], Json::items) {
-        let schema = function.first_of(&["parameters", "parametersJsonSchema", "parameters_json_schema"]);
+        let own = function.get("parameters");
+        let schema = own.or_else(|| function.first_of(&["parametersJsonSchema", "parameters_json_schema"]));
         if let Some(name) = function.text("name") {
-            body.tools.push(Tool { name, description: function.text("description"), schema });
+            body.tools.push(Tool {
+                name,
+                description: function.text("description"),
+                schema,
+                is_json_schema: own.is_none(),
+                response: function.get("response"),
+            });
         }
     }
     for (kind, value) in tool.fields() {
@@ -97,8 +107,10 @@ fn parts<'a>(body: &mut Body<'a>, content: &'a Json<'a>) -> Vec<Block<'a>> {
     };
     let mut blocks = Vec::with_capacity(list.len());
     for part in list {
-        if part.first_of(&["thoughtSignature", "thought_signature"]).is_some() {
-            body.unknown("the thinking behind a signature is kept by the provider");
+        let signature = part.first_of(&["thoughtSignature", "thought_signature"]).and_then(Json::str);
+        let text = if part.is_true("thought") { part.text("text").unwrap_or_default() } else { "" };
+        if signature.is_some() || !text.is_empty() {
+            blocks.push(Block::Thinking { text, signature: signature.map_or(0, str::len) });
         }
         if part.is_true("thought") {
             continue;

@@ -49,7 +49,7 @@ impl OutputCounter {
         let so_far = match tokenizer {
             Tokenizer::Exact(encoding) => SoFar::Counted(encoding.counter()),
             Tokenizer::Scaled(_) => SoFar::Counted(Encoding::O200kBase.counter()),
-            Tokenizer::Claude(_) => SoFar::Estimated { settled: 0, tail: String::new() },
+            Tokenizer::Claude(_) | Tokenizer::Gemini => SoFar::Estimated { settled: 0, tail: String::new() },
         };
         Self { tokenizer, band, so_far }
     }
@@ -62,7 +62,7 @@ impl OutputCounter {
                 tail.push_str(chunk);
                 if tail.len() > TAIL {
                     // Words are estimated one by one, so nothing is lost between two of them.
-                    let end = tail.rfind(char::is_whitespace).filter(|end| *end > 0).unwrap_or(tail.len());
+                    let end = last_word(tail).unwrap_or(tail.len());
                     *settled += self.tokenizer.units(&tail[..end]);
                     tail.drain(..end);
                 }
@@ -89,6 +89,15 @@ impl OutputCounter {
     }
 }
 
+/// Where the last word starts, with the space before it: none of the tokenizers counts across there.
+fn last_word(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (1..bytes.len())
+        .rev()
+        .find(|&at| bytes[at] == b' ' && bytes[at - 1].is_ascii_alphanumeric())
+        .or_else(|| text.rfind(char::is_whitespace).filter(|at| *at > 0))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -96,7 +105,7 @@ mod tests {
     use super::super::output::count_text;
     use super::*;
 
-    const MODELS: [&str; 3] = ["gpt-5", "mistral-large", "claude-opus-4-6"];
+    const MODELS: [&str; 4] = ["gpt-5", "mistral-large", "claude-opus-4-6", "gemini-2.5-pro"];
 
     fn grown(model: &str, text: &str, every: usize) -> OutputCounter {
         let mut counter = OutputCounter::new(model);

@@ -37,6 +37,17 @@ pub(super) fn tiled_tokens((width, height): (u32, u32), base: u64, tile: u64) ->
     base + tile * width.div_ceil(512) * height.div_ceil(512)
 }
 
+/// The tokens of a picture for Gemini up to 2.5: 258 for a small one or for each tile of a larger one.
+///
+/// Source: <https://ai.google.dev/gemini-api/docs/image-understanding>, November 2026; no recording has one.
+pub(super) fn gemini_tokens((width, height): (u32, u32)) -> u64 {
+    if width <= 384 && height <= 384 {
+        return 258;
+    }
+    let unit = (width.min(height) * 2 / 3).max(1);
+    258 * u64::from(width.div_ceil(unit)) * u64::from(height.div_ceil(unit))
+}
+
 /// The width and height of a PNG, JPEG, GIF or WebP picture given in base64.
 pub(super) fn size_of_base64(data: &str) -> Option<(u32, u32)> {
     // A JPEG's size stands behind its metadata, which can be long.

@@ -79,6 +79,7 @@ pub(super) fn tool<'a>(function: &'a Json<'a>) -> Option<Tool<'a>> {
         name: function.text("name")?,
         description: function.text("description"),
         schema: function.get("parameters"),
+        ..Tool::default()
     })
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::band::Band;
 use super::draft::tokens;
 use super::family::Other;
+use super::gemini::Gemini;
 use super::json::Json;
 use super::model::{Claude, OpenAi};
 use super::tokenizer::Tokenizer;
@@ -61,6 +62,9 @@ impl TextCount {
 pub(super) fn tokenizer(model: &str) -> (Tokenizer, Band) {
     if let Some(claude) = Claude::parse(model) {
         return (Tokenizer::Claude(claude.generation), claude.text_band());
+    }
+    if Gemini::parse(model).is_some() {
+        return (Tokenizer::Gemini, Band::new(1, 5, 5));
     }
     let exact = OpenAi::parse(model).map(|openai| openai.encoding).or_else(|| Encoding::for_model(model));
     if let Some(encoding) = exact {

@@ -2,12 +2,14 @@
 
 use crate::text::Encoding;
 use crate::text::claude::{self, Generation, UNITS};
+use crate::text::gemini;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tokenizer {
     /// A public encoding.
     Exact(Encoding),
     Claude(Generation),
+    Gemini,
     /// This many 64ths of a token for each token of `o200k_base`.
     Scaled(u64),
 }
@@ -18,6 +20,7 @@ impl Tokenizer {
         let units = match self {
             Self::Exact(encoding) => encoding.count(text).get() * UNITS,
             Self::Claude(generation) => claude::units(generation, text),
+            Self::Gemini => gemini::count(text) * UNITS,
             Self::Scaled(factor) => Encoding::O200kBase.count(text).get() * factor,
         };
         // A text has at most as many tokens as bytes, and 2⁵⁷ bytes don't fit into any memory.

@@ -317,7 +317,11 @@ mod tests {
     fn rendered(style: Style, schema: &str) -> String {
         let schema: Json<'_> = serde_json::from_str(schema).expect("the test's JSON is right");
         let mut out = String::new();
-        define(&Tool { name: "f", description: Some("Does it."), schema: Some(&schema) }, style, &mut out);
+        define(
+            &Tool { name: "f", description: Some("Does it."), schema: Some(&schema), ..Tool::default() },
+            style,
+            &mut out,
+        );
         out
     }
 

@@ -146,7 +146,10 @@ impl Scan<'_> {
         let run = &text[..end];
         if spaced {
             let alone = !is_ascii && run.starts_with(stands_alone);
-            if self.before == Before::Number || alone {
+            // Measured: what doesn't take the space behind it leaves it to no word either, in the new generation.
+            let left = self.generation == Generation::New
+                && matches!(self.before, Before::Symbols { absorbs: false } | Before::Apostrophe { absorbs: false });
+            if self.before == Before::Number || alone || left {
                 self.total += UNITS;
             }
         }
@@ -373,6 +376,23 @@ mod tests {
         assert_eq!(tokens(Generation::New, "\n *"), 3);
         assert_eq!(tokens(Generation::New, "\t in"), 3);
         assert_eq!(tokens(Generation::New, "\n    in"), 3);
+    }
+
+    /// As measured, each of them.
+    #[test]
+    fn what_does_not_take_the_space_behind_it_leaves_it_to_no_word_in_the_new_generation() {
+        for (text, wanted) in [
+            ("— T", 2),
+            ("’ said", 3),
+            ("-> I", 3),
+            ("() -> It", 4),
+            ("+ a", 3),
+            ("a + b", 3),
+            ("#### P", 3),
+            ("= t", 2),
+        ] {
+            assert_eq!(tokens(Generation::New, text), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Vocabulary {
     Cl100k,
     /// Of `o200k_base` and `o200k_harmony`.
     O200k,
+    /// Of Gemini, as a table that is read in place.
+    Gemini,
 }
 
 /// What gives the bytes of a vocabulary's file; it does not return when it can't.
@@ -59,9 +61,22 @@ pub(super) fn vocab(encoding: Encoding) -> &'static Vocab {
     set(number)
 }
 
+/// The table of Gemini's pieces.
+pub(super) fn gemini() -> &'static [u8] {
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(table) = TABLE.get() {
+        return table;
+    }
+    let table = asked(Vocabulary::Gemini);
+    TABLE.get_or_init(|| table)
+}
+
+fn asked(vocabulary: Vocabulary) -> Vec<u8> {
+    SOURCE.get().expect("the program says where vocabularies come from")(vocabulary)
+}
+
 fn tables(vocabulary: Vocabulary) -> &'static Tables {
-    let source = SOURCE.get().expect("the program says where vocabularies come from");
-    let made = expand::expand(&source(vocabulary), vocabulary == Vocabulary::R50k);
+    let made = expand::expand(&asked(vocabulary), vocabulary == Vocabulary::R50k);
     Box::leak(Box::new(Tables {
         bytes: made.bytes.leak(),
         starts: made.starts.leak(),

@@ -69,7 +69,7 @@ fn symbol(measured: &Measured, run: &str) -> Symbol {
         (Some(tokens), before) => (
             tokens,
             before.is_none_or(|before| before > tokens),
-            count(format!("{run} ")).is_none_or(|after| after > tokens),
+            count(format!("{run} ")).map_or_else(|| costs_behind(measured, run, tokens), |after| after > tokens),
         ),
         (None, Some(spaced)) => (spaced, false, true),
         (None, None) => (0, true, true),
@@ -81,6 +81,13 @@ fn symbol(measured: &Measured, run: &str) -> Symbol {
             | u32::from(measured.is_old_token(run)) << 5
             | u32::from(measured.is_old_token(&format!(" {run}"))) << 6,
     )
+}
+
+/// Whether a space behind a run costs that wasn't measured with one: of several tokens, as behind the longest last one that was.
+fn costs_behind(measured: &Measured, run: &str, tokens: u32) -> bool {
+    let ends = run.char_indices().skip(1).map(|(at, _)| &run[at..]);
+    let mut last = ends.filter(|end| tokens > 1 && measured.count(end) == Some(1));
+    last.find_map(|end| measured.count(&format!("{end} "))).is_none_or(|after| after > 1)
 }
 
 fn is_explained(kept: &BTreeMap<Vec<char>, Symbol>, run: &[char], entry: Symbol) -> bool {

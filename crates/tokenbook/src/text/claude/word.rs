@@ -48,9 +48,8 @@ impl Symbolic {
         let whole = Symbols::of(hash);
         match self.generation {
             Generation::New => {
-                if let Some(tokens) = whole.tokens() {
-                    let space = u64::from(spaced && whole.space_before_costs());
-                    return ((tokens + space) * UNITS, !whole.space_after_costs());
+                if let Some((tokens, absorbs)) = beside_spaces(whole, spaced) {
+                    return (tokens * UNITS, absorbs);
                 }
             }
             Generation::Old => {
@@ -93,15 +92,17 @@ impl Symbolic {
             Generation::Old if spaced && symbols.is_old_token_with_space() => Some((1, false)),
             Generation::Old if symbols.is_old_token() => Some((1 + u64::from(spaced), false)),
             Generation::Old => unknown(),
-            Generation::New => match symbols.tokens() {
-                Some(tokens) => {
-                    let space = u64::from(spaced && symbols.space_before_costs());
-                    Some((tokens + space, !symbols.space_after_costs()))
-                }
-                None => unknown(),
-            },
+            Generation::New => beside_spaces(symbols, spaced).or_else(unknown),
         }
     }
+}
+
+/// The tokens of a piece in the new generation with the space before it, and whether it takes the one after it: those do that
+/// have one with both (` + `).
+fn beside_spaces(symbols: Symbols, spaced: bool) -> Option<(u64, bool)> {
+    let tokens = symbols.tokens()?;
+    let costs = spaced && symbols.space_before_costs();
+    Some((tokens + u64::from(costs), !symbols.space_after_costs() || spaced && !costs))
 }
 
 /// The cost of a symbol that isn't in the table.
