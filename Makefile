@@ -118,4 +118,7 @@ target/.pack: target/.node $(shell find node/src -type f) $(wildcard node/*.*js 
 	rm -rf dist/*
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	node node/scripts/pack.mjs dist
+	@mkdir -p dist/vocabularies
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist/vocabularies ./vocabularies
+	cd vocabularies && npm pack --silent --ignore-scripts --pack-destination ../dist/vocabularies
 	@touch $@

@@ -2,6 +2,7 @@
 // The package for CommonJS and, through index.js, for ESM. Every function is one operation of the core; what is decided
 // here is only how JavaScript writes and reads it.
 
+const { dirname, join } = require('node:path');
 const native = require('./native.cjs');
 const { TokenbookError, fromFault } = require('./errors.cjs');
 const { stringify } = require('./json.cjs');
@@ -125,8 +126,16 @@ const pricesShow = (args) => call('prices_show', args);
 const pricesOverride = (args = {}) => call('prices_override', args);
 const pricesReplace = (args = {}) => call('prices_replace', args);
 const pricesDiff = (args) => call('prices_diff', args);
+const vocabularies = (args = {}) => call('vocabularies', args);
 const version = () => call('version', {});
 const ops = () => call('ops', {});
+
+// Found once: a folder costs nothing until a count needs a file of it.
+try {
+  vocabularies({ folder: join(dirname(require.resolve('tokenbook-vocabularies/package.json')), 'data') });
+} catch (error) {
+  if (error?.code !== 'MODULE_NOT_FOUND') throw error;
+}
 
 /** Reads one streamed response as its bytes or events arrive. */
 class UsageStream {
@@ -491,4 +500,5 @@ module.exports = {
   pricesSearch,
   pricesShow,
   version,
+  vocabularies,
 };

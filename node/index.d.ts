@@ -45,6 +45,7 @@ import type {
   TextCount,
   Usage,
   Verification,
+  Vocabularies,
   Listed,
   Version,
   Voided,
@@ -174,6 +175,13 @@ export declare function pricesReplace(args?: { catalog?: string }): PricesInUse;
 
 /** Tells how another catalog file's text differs from the one in use. */
 export declare function pricesDiff(args: { catalog: string }): PricesChanged;
+
+/**
+ * Tells which encodings can be counted in, and takes a folder with more vocabularies. Those of the package
+ * `tokenbook-vocabularies` are found by themselves where it is installed.
+ * @throws {TokenbookError} `invalid_argument` when there is no such folder.
+ */
+export declare function vocabularies(args?: { folder?: string }): Vocabularies;
 
 /** Names the versions of the library and of its price catalog. */
 export declare function version(): Version;

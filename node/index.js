@@ -22,5 +22,6 @@ export const {
   pricesSearch,
   pricesShow,
   version,
+  vocabularies,
   ops,
 } = tokenbook;

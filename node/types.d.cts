@@ -2026,6 +2026,14 @@ export interface Version {
   version: string;
 }
 
+/** The encodings that texts can be counted in. */
+export interface Vocabularies {
+  /** Those whose vocabulary is here. */
+  encodings: Array<string>;
+  /** Those whose vocabulary is in the package `tokenbook-vocabularies`, and not here. */
+  missing: Array<string>;
+}
+
 /** What became of a hold that was to be let go. */
 export interface Voided {
   /** Whether it was still there. */

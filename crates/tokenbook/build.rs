@@ -30,6 +30,8 @@ fn main() {
     }
     let ranges = fs::read_to_string("data/vocab/unicode-classes.txt").expect("the classes are in the package");
     out.classes(&ranges);
+    let ranges = fs::read_to_string("data/vocab/unicode-unprinted.txt").expect("the ranges are in the package");
+    out.ranges("UNPRINTED", &ranges);
     out.finish();
 }
 
@@ -136,6 +138,15 @@ impl Out {
         let flat = pages.concat();
         self.bytes("CLASSES", &flat);
         self.code += "pub(in crate::text) static PAGES: &[u16; 17_408] = &CLASS_PAGES.0;\npub(in crate::text) static CLASS: &[u8] = CLASSES;\n";
+    }
+
+    /// Ranges of code points.
+    fn ranges(&mut self, name: &str, lines: &str) {
+        write!(self.code, "pub(in crate::text) static {name}: &[(u32, u32)] = &[").expect("writing to a string");
+        for (first, last) in lines.lines().filter_map(|line| line.split_once(' ')) {
+            write!(self.code, "(0x{first}, 0x{last}),").expect("writing to a string");
+        }
+        self.code += "];\n";
     }
 
     fn finish(self) {

@@ -12,6 +12,8 @@ Decimal('0.00416')
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
+
 from ._context import with_call
 from ._count import count, count_batch, count_up_to, decode, encode, estimate
 from ._instrument import instrument
@@ -32,6 +34,7 @@ from ._operations import (
     prices_search,
     prices_show,
     version,
+    vocabularies,
 )
 from ._stream import UsageStream
 from ._tables import Calls, Report
@@ -83,8 +86,15 @@ __all__ = [
     "prices_show",
     "summary",
     "version",
+    "vocabularies",
     "watch",
     "with_call",
 ]
 
 __version__: str = version().version
+
+# Found once: a folder costs nothing until a count needs a file of it.
+_found = PathFinder.find_spec("tokenbook_vocabularies")
+if _found is not None and _found.submodule_search_locations:
+    vocabularies(f"{next(iter(_found.submodule_search_locations))}/data")
+

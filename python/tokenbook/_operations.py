@@ -6,6 +6,7 @@ import base64
 import datetime
 import decimal
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -153,6 +154,17 @@ def prices_replace(catalog: str | None) -> types.PricesInUse:
 def prices_diff(catalog: str) -> types.PricesChanged:
     """Tells how another catalog file's text differs from the one in use."""
     return decode(types.PricesChanged, _wire.call("prices_diff", {"catalog": catalog}))
+
+
+def vocabularies(folder: str | os.PathLike[str] | None = None) -> types.Vocabularies:
+    """Tells which encodings can be counted in, and takes a folder with more vocabularies.
+
+    Those of the package ``tokenbook-vocabularies`` are found by themselves where it is installed.
+
+    :raises InvalidArgumentError: there is no such folder.
+    """
+    args = {"folder": folder if folder is None else os.fspath(folder)}
+    return decode(types.Vocabularies, _wire.call("vocabularies", args))
 
 
 def version() -> types.Version:

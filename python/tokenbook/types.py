@@ -128,6 +128,7 @@ __all__ = [
     "UtilizationStep",
     "Verification",
     "Version",
+    "Vocabularies",
     "Voided",
     "Warning",
     "WhatIf",
@@ -3104,6 +3105,17 @@ class Version:
 
     version: str
     """The library's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabularies:
+    """The encodings that texts can be counted in."""
+
+    encodings: list[str]
+    """Those whose vocabulary is here."""
+
+    missing: list[str]
+    """Those whose vocabulary is in the package `tokenbook-vocabularies`, and not here."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,10 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, env = "TOKENBOOK_PRICES", value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
 
+    /// A folder with the vocabularies of other families than OpenAI's: that of the package `tokenbook-vocabularies`.
+    #[arg(long, global = true, env = "TOKENBOOK_VOCABULARIES", value_name = "FOLDER")]
+    pub(crate) vocabularies: Option<PathBuf>,
+
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     place::load_prices(arguments)?;
+    place::use_vocabularies(arguments)?;
     match &arguments.command {
         Command::Count(count) => commands::count(arguments, count),
         Command::Extract(extract) => commands::extract(extract),

@@ -28,6 +28,14 @@ pub(crate) fn ledger(arguments: &Arguments) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Says where vocabularies are, if the user did.
+pub(crate) fn use_vocabularies(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(folder) = &arguments.vocabularies {
+        call("vocabularies", &json!({ "folder": folder.to_string_lossy() }).to_string())?;
+    }
+    Ok(())
+}
+
 /// The user's own prices.
 pub(crate) fn prices(arguments: &Arguments) -> Result<PathBuf, Failure> {
     if let Some(path) = &arguments.prices {

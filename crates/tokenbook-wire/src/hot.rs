@@ -5,9 +5,11 @@ use tokenbook::{Count, Encoding, Error, ErrorCode, Result};
 
 use crate::{guard, ops, text};
 
-/// Finds the encoding of a name, or of a model whose vocabulary is public.
+/// Finds the encoding of a name, or of a model whose vocabulary is public; it is ready.
 pub(crate) fn encoding(name: &str) -> Result<Encoding> {
-    Encoding::from_name(name).or_else(|| Encoding::for_model(name)).ok_or_else(|| unknown(name))
+    let encoding = Encoding::from_name(name).or_else(|| Encoding::for_model(name)).ok_or_else(|| unknown(name))?;
+    encoding.ready()?;
+    Ok(encoding)
 }
 
 #[cold]
@@ -37,7 +39,7 @@ pub fn encoding_or_model<'a>(encoding: Option<&'a str>, model: Option<&'a str>) 
 ///
 /// # Errors
 ///
-/// [`ErrorCode::UnknownModel`] when `name` is neither.
+/// [`ErrorCode::UnknownModel`] when `name` is neither, [`ErrorCode::Unavailable`] when the vocabulary isn't here.
 pub fn count(text: &str, name: &str) -> Result<u64> {
     guard(|| Ok(encoding(name)?.count(text).get()))
 }

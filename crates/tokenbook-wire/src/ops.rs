@@ -17,6 +17,7 @@ pub(crate) mod price;
 #[cfg(feature = "ledger")]
 pub(crate) mod record;
 mod request;
+mod vocabularies;
 
 use tokenbook::{Error, Result};
 
@@ -99,6 +100,7 @@ pub const OPS: &[Op] = ops! {
     pure "decode" count::decode, "gives the text of token ids";
     pure "estimate" count::estimate, "counts the tokens of a text for any model, and says how sure it is";
     pure "count_request" request::count_request, "counts a request part by part before it is made";
+    pure "vocabularies" vocabularies::vocabularies, "tells which encodings can be counted in, and takes a folder with more";
     pure "attribute" request::attribute, "splits billed input over the parts of a request";
     pure "extract" extract::extract, "reads what a response or its events say was used";
     pure "extract_stream" extract::extract_stream, "reads what the raw bytes of a stream say was used";
@@ -160,6 +162,7 @@ pub(crate) fn define(generator: &mut schemars::SchemaGenerator) {
     define::<count::CountedUpTo>(generator);
     define::<count::Encoded>(generator);
     define::<count::Decoded>(generator);
+    define::<vocabularies::Vocabularies>(generator);
     define::<tokenbook::request::TextCount>(generator);
     define::<tokenbook::request::RequestCount>(generator);
     define::<tokenbook::Attribution>(generator);

@@ -2,7 +2,7 @@
 //!
 //! The build script does it for programs, which hold the tables; in a browser it is done when a vocabulary has come.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::codec;
 use super::hash::{
@@ -10,7 +10,7 @@ use super::hash::{
     pair_key, short_bucket, short_key, short_slot, spill_place,
 };
 
-/// Marks the two ids of p50k's table that no token has: `<|endoftext|>` has its own place.
+/// Marks ids that no token has, such as two of p50k's table: `<|endoftext|>` has its own place.
 const NONE: u32 = u32::MAX;
 
 /// The tables of one vocabulary; `Tables` says what each holds.
@@ -44,12 +44,20 @@ struct Vocabulary {
     splits: Vec<[u32; 2]>,
     /// The id that two halves merge into.
     pairs: HashMap<(u32, u32), u32>,
+    /// Tokens have lower ids than this that a piece can be: those behind it are p50k's.
+    whole: usize,
 }
 
 impl Vocabulary {
     fn new(data: &[u8], r50k: bool) -> Self {
         let (bytes, mut merges) = codec::decode(data);
         let mut tokens: Vec<Vec<u8>> = bytes.iter().map(|&byte| vec![byte]).collect();
+        let whole = if r50k { tokens.len() + merges.len() } else { usize::MAX };
+        // Places that no token has, because no text gives it: the first merge over again.
+        let first = merges[0];
+        for merge in merges.iter_mut().skip(1).filter(|merge| **merge == first) {
+            *merge = (NONE, NONE);
+        }
         if r50k {
             // p50k is r50k and 24 runs of spaces after `<|endoftext|>`; r50k is the same table with a limit on ids.
             let gap = tokens.len() as u32 + merges.len() as u32;
@@ -69,14 +77,13 @@ impl Vocabulary {
             tokens.push(token);
             splits.push([left, right]);
         }
-        Self { tokens, splits, pairs }
+        Self { tokens, splits, pairs, whole }
     }
 
     /// The tokens that a piece can be: those of several bytes, none of them NUL. Runs of spaces of p50k are left out, for
     /// r50k doesn't have them.
     fn whole(&self) -> impl Iterator<Item = &[u8]> {
-        let runs = self.tokens.iter().position(Vec::is_empty).unwrap_or(usize::MAX);
-        self.tokens.iter().take(runs).map(Vec::as_slice).filter(|token| token.len() > 1 && !token.contains(&0))
+        self.tokens.iter().take(self.whole).map(Vec::as_slice).filter(|token| token.len() > 1 && !token.contains(&0))
     }
 
     /// What merging may begin with: the tables `pairs`, `spoilers` and `atoms`.
@@ -257,6 +264,7 @@ impl Vocabulary {
     fn joints(&self) -> Vec<u64> {
         const BITS: u32 = 20;
         let mut joints = vec![0u64; 1 << (BITS - 6)];
+        let mut seen = HashSet::new();
         for token in self.whole() {
             for at in (1..token.len()).filter(|&at| token[at] >= 0xe0 && token[at] < 0xf0) {
                 let before = &token[at.saturating_sub(3)..at];
@@ -264,6 +272,10 @@ impl Vocabulary {
                 let (before, after) = (&before[start..], &token[at..token.len().min(at + 3)]);
                 if before[0] >= 0xe0 && before.len() < 3 || before[0] >= 0xc0 && before[0] < 0xe0 || before[0] < 0x80 {
                     continue; // The character before has another length.
+                }
+                // Parts of characters stand for very many.
+                if !seen.insert((before, after)) {
+                    continue;
                 }
                 for left in matching(before, false) {
                     for right in matching(after, true) {

@@ -1,5 +1,7 @@
 //! Counts requests given as JSON lines `{id, api, model, body}` on standard input, for the scripts in `xtask/fit`.
 //!
+//! The environment variable `TOKENBOOK_VOCABULARIES` names a folder with vocabularies of other families.
+//!
 //! With the feature `fit` its arguments are the weights of the text model to count by, in 64ths.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -17,6 +19,11 @@ fn main() {
         if !weights.is_empty() {
             tokenbook::count_by(&weights);
         }
+    }
+    let folder = std::env::var_os("TOKENBOOK_VOCABULARIES");
+    for file in folder.map(|folder| std::fs::read_dir(folder).expect("a folder")).into_iter().flatten().flatten() {
+        let file = std::fs::read(file.path()).expect("a file of the folder");
+        tokenbook::text::add_vocabulary(&file).expect("a vocabulary");
     }
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("the input is text");

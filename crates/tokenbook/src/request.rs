@@ -21,6 +21,7 @@ mod json;
 mod live;
 mod media;
 mod model;
+mod open;
 mod openai;
 mod output;
 mod plain;
@@ -45,6 +46,7 @@ use family::Other;
 use gemini::Gemini;
 use json::Json;
 use model::{Claude, OpenAi};
+use open::Open;
 
 /// How a count was made, from the surest way to the least sure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -288,6 +290,10 @@ impl Counted {
                 return counted.at_least("the thinking behind a signature is kept by the provider");
             }
             return counted;
+        }
+        if let Some(open) = Open::parse(name).filter(|open| open.covers(body)) {
+            let reason = "by the model's own template, to which servers add what they like".to_owned();
+            return Self::estimated(framing::open::count(body, open), open.band(tools), reason);
         }
         let other = Other::parse(name);
         let reason = if other.name == "unknown" {

@@ -1,6 +1,7 @@
-//! Counting tokens of text, exactly as OpenAI's models do.
+//! Counting tokens of text, exactly as models do whose vocabularies are public.
 //!
-//! The vocabularies are in the program as tables that are read in place: nothing is loaded, built or downloaded.
+//! OpenAI's vocabularies are in the program as tables that are read in place: nothing is loaded, built or downloaded. Those
+//! of other families are added by whoever has their files.
 
 mod batch;
 mod bpe;
@@ -12,9 +13,9 @@ mod fast;
 pub(crate) mod gemini;
 mod hash;
 mod lanes;
-#[cfg(target_family = "wasm")]
 mod lazy;
 mod models;
+mod normal;
 mod raw;
 mod repeat;
 mod scan;
@@ -25,14 +26,14 @@ mod split;
 mod tests;
 mod vocab;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use counter::Counter;
-#[cfg(target_family = "wasm")]
-pub use lazy::{Vocabulary, use_source};
+pub use lazy::{Vocabulary, add_vocabulary, use_source};
 pub use special::Special;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -54,13 +55,31 @@ pub enum Encoding {
     O200kBase,
     /// Of gpt-oss: `o200k_base` with the special tokens of the harmony format.
     O200kHarmony,
+    /// Of Qwen 1 to 3; its vocabulary is added.
+    Qwen,
+    /// Of Qwen 3.5 and later; its vocabulary is added.
+    Qwen35,
+    /// Of DeepSeek V3, R1 and V4; its vocabulary is added.
+    DeepseekV3,
+    /// Of Kimi K2; its vocabulary is added.
+    KimiK2,
 }
 
 impl Encoding {
     /// Every encoding, oldest first.
-    pub const ALL: &[Self] = &[Self::R50kBase, Self::P50kBase, Self::Cl100kBase, Self::O200kBase, Self::O200kHarmony];
+    pub const ALL: &[Self] = &[
+        Self::R50kBase,
+        Self::P50kBase,
+        Self::Cl100kBase,
+        Self::O200kBase,
+        Self::O200kHarmony,
+        Self::Qwen,
+        Self::Qwen35,
+        Self::DeepseekV3,
+        Self::KimiK2,
+    ];
 
-    /// The name as tiktoken has it, such as `o200k_base`.
+    /// The name, of OpenAI's as tiktoken has it, such as `o200k_base`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::R50kBase => "r50k_base",
@@ -68,6 +87,10 @@ impl Encoding {
             Self::Cl100kBase => "cl100k_base",
             Self::O200kBase => "o200k_base",
             Self::O200kHarmony => "o200k_harmony",
+            Self::Qwen => "qwen",
+            Self::Qwen35 => "qwen3_5",
+            Self::DeepseekV3 => "deepseek_v3",
+            Self::KimiK2 => "kimi_k2",
         }
     }
 
@@ -76,28 +99,54 @@ impl Encoding {
         Self::ALL.iter().copied().find(|encoding| encoding.name() == name)
     }
 
-    /// The encoding of a model, if it is one of OpenAI's with a public encoding; never a guess.
+    /// The encoding of a model, if it is public; never a guess.
     ///
-    /// Dated names, fine-tuned models (`ft:…`), and names behind a host (`openai/…`, `azure/…`) are understood.
+    /// Dated names, fine-tuned models (`ft:…`), and names behind a host (`openai/…`, `azure/…`) are understood. Of other
+    /// families those models count whose weights are open, behind any host.
     ///
     /// ```
     /// use tokenbook::Encoding;
     /// assert_eq!(Encoding::for_model("gpt-4o-2024-08-06"), Some(Encoding::O200kBase));
     /// assert_eq!(Encoding::for_model("openai/gpt-oss-120b"), Some(Encoding::O200kHarmony));
+    /// assert_eq!(Encoding::for_model("Qwen/Qwen3-32B"), Some(Encoding::Qwen));
     /// assert_eq!(Encoding::for_model("claude-opus-4-1"), None);
     /// ```
     pub fn for_model(model: &str) -> Option<Self> {
         models::encoding_for(model)
     }
 
+    /// Whether it is one of OpenAI's, whose vocabularies come with the program.
+    pub const fn is_of_openai(self) -> bool {
+        matches!(self, Self::R50kBase | Self::P50kBase | Self::Cl100kBase | Self::O200kBase | Self::O200kHarmony)
+    }
+
+    /// Makes sure that the vocabulary is there. It always is for OpenAI's, and for others once it was added.
+    ///
+    /// ```
+    /// use tokenbook::{Encoding, ErrorCode};
+    /// assert!(Encoding::O200kBase.ready().is_ok());
+    /// assert_eq!(Encoding::Qwen.ready().unwrap_err().code(), ErrorCode::Unavailable);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Unavailable`] when it isn't, and what to install.
+    pub fn ready(self) -> Result<()> {
+        self.known_vocab().map(|_| ()).ok_or_else(|| lazy::missing(self))
+    }
+
     /// Counts the tokens of a text. What looks like a special token is ordinary text.
+    ///
+    /// # Panics
+    ///
+    /// Here and wherever an encoding is used, when its vocabulary isn't there; [`Encoding::ready`] tells.
     ///
     /// ```
     /// use tokenbook::Encoding;
     /// assert_eq!(Encoding::O200kBase.count("Hello, world!").get(), 4);
     /// ```
     pub fn count(self, text: &str) -> Count {
-        counted(self.count_bytes(text.as_bytes()))
+        counted(self.count_text(text))
     }
 
     /// Counts the tokens of each text, on all cores when there is much to count.
@@ -113,6 +162,7 @@ impl Encoding {
     /// assert_eq!(Encoding::O200kBase.count_up_to("Hello, world!", Count::from(3)), None);
     /// ```
     pub fn count_up_to(self, text: &str, limit: Count) -> Option<Count> {
+        let text = self.normal(text);
         let count = fast::count_up_to(text.as_bytes(), self.pattern(), self.vocab(), limit.get());
         (count <= limit.get()).then(|| counted(count))
     }
@@ -121,16 +171,16 @@ impl Encoding {
     pub fn count_with_special(self, text: &str, allowed: Special<'_>) -> Count {
         let (mut from, mut total) = (0, 0);
         while let Some((start, end, _)) = special::find(self, text, from, allowed) {
-            total += self.count_bytes(&text.as_bytes()[from..start]) + 1;
+            total += self.count_text(&text[from..start]) + 1;
             from = end;
         }
-        counted(total + self.count_bytes(&text.as_bytes()[from..]))
+        counted(total + self.count_text(&text[from..]))
     }
 
     /// The ids of a text's tokens. What looks like a special token is ordinary text.
     pub fn encode(self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 4);
-        self.encode_into(text.as_bytes(), &mut ids);
+        self.encode_into(text, &mut ids);
         ids
     }
 
@@ -145,21 +195,28 @@ impl Encoding {
         let mut ids = Vec::with_capacity(text.len() / 4);
         let mut from = 0;
         while let Some((start, end, id)) = special::find(self, text, from, allowed) {
-            self.encode_into(&text.as_bytes()[from..start], &mut ids);
+            self.encode_into(&text[from..start], &mut ids);
             ids.push(id);
             from = end;
         }
-        self.encode_into(&text.as_bytes()[from..], &mut ids);
+        self.encode_into(&text[from..], &mut ids);
         ids
     }
 
-    fn encode_into(self, text: &[u8], ids: &mut Vec<u32>) {
-        let mut from = 0;
+    fn encode_into(self, text: &str, ids: &mut Vec<u32>) {
+        let (text, first) = (self.normal(text), ids.len());
+        let (text, mut from) = (text.as_bytes(), 0);
         while from < text.len() {
             let end = self.pattern().end(text, from);
             self.vocab().encode_piece(&text[from..end], ids);
             from = end;
         }
+        ids[first..].iter_mut().for_each(|id| *id += self.first_id());
+    }
+
+    /// The id of the first single byte: special tokens can come before.
+    fn first_id(self) -> u32 {
+        if self == Self::DeepseekV3 { 3 } else { 0 }
     }
 
     /// The bytes that these ids stand for; part of a character is not an error here.
@@ -170,7 +227,7 @@ impl Encoding {
     pub fn decode_bytes(self, ids: &[u32]) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         for (index, &id) in ids.iter().enumerate() {
-            if let Some(token) = self.vocab().bytes(id) {
+            if let Some(token) = id.checked_sub(self.first_id()).and_then(|id| self.vocab().bytes(id)) {
                 bytes.extend_from_slice(token);
             } else if let Some(name) = special::name(self, id) {
                 bytes.extend_from_slice(name.as_bytes());
@@ -205,13 +262,28 @@ impl Encoding {
     /// Counts the tokens of each text, on this thread.
     fn count_many<T: AsRef<str>>(self, texts: &[T]) -> Vec<u64> {
         let mut totals = vec![0; texts.len()];
-        let mut bytes = texts.iter().map(|text| text.as_ref().as_bytes());
-        fast::count_many(&mut bytes, self.pattern(), self.vocab(), &mut totals);
+        let (pattern, vocab) = (self.pattern(), self.vocab());
+        if self.is_normalized() {
+            let normal: Vec<_> = texts.iter().map(|text| self.normal(text.as_ref())).collect();
+            fast::count_many(&mut normal.iter().map(|text| text.as_bytes()), pattern, vocab, &mut totals);
+        } else {
+            fast::count_many(&mut texts.iter().map(|text| text.as_ref().as_bytes()), pattern, vocab, &mut totals);
+        }
         totals
     }
 
-    fn count_bytes(self, text: &[u8]) -> u64 {
-        fast::count(text, self.pattern(), self.vocab())
+    fn count_text(self, text: &str) -> u64 {
+        fast::count(self.normal(text).as_bytes(), self.pattern(), self.vocab())
+    }
+
+    /// Whether texts are brought into the normal form NFC before they are split.
+    fn is_normalized(self) -> bool {
+        matches!(self, Self::Qwen | Self::Qwen35)
+    }
+
+    /// The text in the form that is split.
+    fn normal(self, text: &str) -> Cow<'_, str> {
+        if self.is_normalized() { normal::composed(text) } else { Cow::Borrowed(text) }
     }
 
     fn pattern(self) -> Pattern {
@@ -219,21 +291,42 @@ impl Encoding {
             Self::R50kBase | Self::P50kBase => Pattern::R50k,
             Self::Cl100kBase => Pattern::Cl100k,
             Self::O200kBase | Self::O200kHarmony => Pattern::O200k,
+            Self::Qwen => Pattern::Qwen,
+            Self::Qwen35 => Pattern::Qwen35,
+            Self::DeepseekV3 => Pattern::Deepseek,
+            Self::KimiK2 => Pattern::Kimi,
         }
     }
 
-    #[cfg(target_family = "wasm")]
     fn vocab(self) -> &'static Vocab {
-        lazy::vocab(self)
+        self.known_vocab().unwrap_or_else(|| panic!("{}", lazy::missing(self)))
     }
 
-    #[cfg(not(target_family = "wasm"))]
-    fn vocab(self) -> &'static Vocab {
+    /// The vocabulary where it is in the program, or was added.
+    fn known_vocab(self) -> Option<&'static Vocab> {
         match self {
-            Self::R50kBase => &vocab::R50K,
-            Self::P50kBase => &vocab::P50K,
-            Self::Cl100kBase => &vocab::CL100K,
-            Self::O200kBase | Self::O200kHarmony => &vocab::O200K,
+            #[cfg(not(target_family = "wasm"))]
+            Self::R50kBase => Some(&vocab::R50K),
+            #[cfg(not(target_family = "wasm"))]
+            Self::P50kBase => Some(&vocab::P50K),
+            #[cfg(not(target_family = "wasm"))]
+            Self::Cl100kBase => Some(&vocab::CL100K),
+            #[cfg(not(target_family = "wasm"))]
+            Self::O200kBase | Self::O200kHarmony => Some(&vocab::O200K),
+            other => lazy::vocab(other),
+        }
+    }
+
+    /// The file that its vocabulary is in.
+    pub const fn vocabulary(self) -> Vocabulary {
+        match self {
+            Self::R50kBase | Self::P50kBase => Vocabulary::R50k,
+            Self::Cl100kBase => Vocabulary::Cl100k,
+            Self::O200kBase | Self::O200kHarmony => Vocabulary::O200k,
+            Self::Qwen => Vocabulary::Qwen,
+            Self::Qwen35 => Vocabulary::Qwen35,
+            Self::DeepseekV3 => Vocabulary::DeepseekV3,
+            Self::KimiK2 => Vocabulary::KimiK2,
         }
     }
 }

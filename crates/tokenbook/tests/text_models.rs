@@ -42,6 +42,34 @@ fn models_of_openai_have_their_encoding_by_any_of_their_names() {
 }
 
 #[test]
+fn models_with_open_weights_have_their_encoding_behind_any_host() {
+    use tokenbook::Encoding::{DeepseekV3, KimiK2, Qwen, Qwen35};
+
+    let known = [
+        ("Qwen/Qwen3-235B-A22B", Qwen),
+        ("qwen3", Qwen),
+        ("qwen3:4b", Qwen),
+        ("qwen-3-coder-480b", Qwen),
+        ("Qwen/Qwen2.5-72B-Instruct-Turbo", Qwen),
+        ("accounts/fireworks/models/qwen3-32b", Qwen),
+        ("Qwen/QwQ-32B", Qwen),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", Qwen),
+        ("qwen/qwen3.5-397b-a17b", Qwen35),
+        ("Qwen/Qwen3.6-35B-A3B-FP8", Qwen35),
+        ("deepseek-chat", DeepseekV3),
+        ("deepseek-v4-flash", DeepseekV3),
+        ("deepseek-ai/DeepSeek-V3.1", DeepseekV3),
+        ("us.deepseek.r1-v1:0", DeepseekV3),
+        ("deepseek/deepseek-r1:free", DeepseekV3),
+        ("moonshotai/Kimi-K2-Instruct-0905:groq", KimiK2),
+        ("kimi-k2.5", KimiK2),
+    ];
+    for (model, encoding) in known {
+        assert_eq!(Encoding::for_model(model), Some(encoding), "{model}");
+    }
+}
+
+#[test]
 fn other_models_are_never_guessed() {
     for model in [
         "",
@@ -55,6 +83,17 @@ fn other_models_are_never_guessed() {
         "my/gpt-4o",
         "gpt-4omni",
         "llama-3",
+        "qwen3-max",
+        "qwen-plus",
+        "qwen3-5-9b",
+        "qwen4",
+        "deepseek-coder",
+        "deepseek-v2",
+        "deepseek-r1:7b",
+        "deepseek-r1-distill-llama-70b",
+        "kimi-latest",
+        "v3",
+        "r1",
     ] {
         assert_eq!(Encoding::for_model(model), None, "{model}");
     }

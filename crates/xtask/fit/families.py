@@ -7,12 +7,18 @@ a message, a tool, a call … weighs, by least absolute relative errors, each re
 for unknown models. Printed is, for each family with and without tools: how far such counts are off; how many of the measured
 counts the shipped band would hold around them; the narrowest band that holds 92 in 100; and how many it holds when it is chosen
 without the repository too.
+
+Then, where the template of prompts and the vocabulary are public: the same requests counted by both, as with the package
+`tokenbook-vocabularies`. Nothing of that is fitted but the bands. `deepseek-chat` and `deepseek-reasoner` were other models before
+DeepSeek V4, so what was recorded with them before is left out, and told.
 """
 
 import argparse
 import collections
+import email.utils
 import gzip
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -26,6 +32,9 @@ UNKNOWN = np.array([5, 66 / 64, 2, 50, 10, 90 / 64, 12.5, 6.25, 0.5])
 # How far a figure may go from there before it counts as much as one request that is off by all of it.
 SPREAD = np.array([30, 0.2, 3, 200, 20, 0.5, 12, 10, 1])
 HELD = 0.92
+VOCABULARIES = Path(__file__).resolve().parents[3] / "vocabularies/data"
+# 1 April 2026.
+V4_FROM = 1_775_001_600
 
 
 def features(count):
@@ -107,11 +116,11 @@ def main():
                 seen.add(key)
                 records.append({**record, "family": name, "measured": tokens})
 
-    def counted(model):
+    def counted(model, **more):
         lines = "".join(json.dumps({"id": at, "api": record["api"], "model": model or record["model"],
                                     "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n"
                         for at, record in enumerate(records))
-        run = subprocess.run([arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True)
+        run = subprocess.run([arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True, env={**os.environ, **more})
         return {answer["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines()) if "count" in answer}
 
     shipped, unknown = counted(None), counted("my-own-model")
@@ -149,6 +158,38 @@ def main():
             print(f"| {name}, {'with' if tools else 'without'} tools | {len(truth)} ({len(set(repository))}) | "
                   f"{np.median(off):.1f} / {np.percentile(off, 90):.1f} % | {inside:.0f} % | "
                   f"({tokens} {best[0]:.0f} {best[1]:.0f}) | {apart.mean() * 100:.0f} % |")
+
+    by_template(records, shipped, counted(None, TOKENBOOK_VOCABULARIES=str(VOCABULARIES)))
+
+
+def is_of_before_v4(record):
+    """Whether an alias of DeepSeek's meant a model that it no longer means."""
+    if record["model"].split("/")[-1] not in ("deepseek-chat", "deepseek-reasoner") or not record.get("recorded"):
+        return False
+    at = str(record["recorded"])
+    return (int(at) if at.isdigit() else email.utils.parsedate_to_datetime(at).timestamp()) < V4_FROM
+
+
+def by_template(records, fitted, counts):
+    groups, left_out = collections.defaultdict(list), collections.Counter()
+    for at, record in enumerate(records):
+        count = counts.get(at)
+        if count is None or not count.get("reason", "").startswith("by the model's own template"):
+            continue
+        group = (record["family"], "tools" if record["request"].get("tools") else "no tools")
+        if is_of_before_v4(record):
+            left_out[group] += 1
+        else:
+            inside = count["low"] <= record["measured"] <= count["high"]
+            groups[group].append((record["measured"], fitted[at]["input_tokens"], count["input_tokens"], inside))
+    print()
+    print("| by template | | n | left out | by factors | by template | exact | in band |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for group, rows in sorted(groups.items()):
+        truth, factors, own, inside = (np.array(column, float) for column in zip(*rows))
+        off = [np.abs(found / truth - 1) * 100 for found in (factors, own)]
+        told = [f"{np.median(each):.1f} / {np.percentile(each, 90):.1f} %" for each in off]
+        print(f"| {' | '.join(group)} | {len(rows)} | {left_out[group]} | {' | '.join(told)} | {np.mean(own == truth):.0%} | {np.mean(inside):.0%} |")
 
 
 if __name__ == "__main__":

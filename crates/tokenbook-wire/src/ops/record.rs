@@ -435,7 +435,7 @@ impl Asked {
         if let (Some(request), Some(usage)) = (&self.request, &extraction.usage) {
             let counted = match self.counted {
                 // Without tools there is nothing to attribute, and an exact count is no estimate to learn from.
-                Some(None) if Encoding::for_model(&call.model).is_some() => None,
+                Some(None) if Encoding::for_model(&call.model).is_some_and(Encoding::is_of_openai) => None,
                 Some(Some(counted)) => Some(counted),
                 // A request whose parts can't be counted is recorded without them.
                 _ => tokenbook::count_request(self.api, request.as_bytes(), Some(&call.model)).ok(),

@@ -7,6 +7,7 @@ use super::media::Image;
 use crate::quantity::Count;
 
 /// What of a request the model reads.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of a request")]
 #[derive(Debug, Default)]
 pub(super) struct Body<'a> {
     pub(super) model: Option<Cow<'a, str>>,
@@ -18,8 +19,14 @@ pub(super) struct Body<'a> {
     pub(super) shape: Shape,
     pub(super) output_schema: Option<OutputSchema<'a>>,
     pub(super) thinking: Thinking,
-    /// Whether the caller set how much effort to make.
+    /// Whether the caller set how much effort to make; on other servers than Anthropic's, a high one.
     pub(super) effort: bool,
+    /// Whether the caller switched thinking off by the setting of a server that speaks OpenAI's format.
+    pub(super) thinks_not: bool,
+    /// Whether that was said to the template itself, which every server hands on.
+    pub(super) thinks_not_by_template: bool,
+    /// Whether the server writes prompts by templates of its own.
+    pub(super) own_template: bool,
     /// The most output tokens that the request allows.
     pub(super) max_output: Option<Count>,
     /// Why the request holds more than can be seen offline.
@@ -57,6 +64,8 @@ pub(super) struct Message<'a> {
     /// Where the message is in the body's list; absent for a system prompt outside of it.
     pub(super) index: Option<usize>,
     pub(super) blocks: Vec<Block<'a>>,
+    /// The thinking behind an answer, on servers that speak OpenAI's format.
+    pub(super) reasoning: Option<&'a str>,
     /// Whether a tool's answer is to a call that was made alone.
     pub(super) alone: bool,
     /// Whether a call, or the one that is answered, is an item with the id that the provider gave it (Responses).
@@ -139,7 +148,7 @@ impl<'a> Body<'a> {
 
     /// The name of the tool of a call, looked up by the id that its result carries.
     pub(super) fn message(&mut self, role: Role, index: Option<usize>, blocks: Vec<Block<'a>>) {
-        self.messages.push(Message { role, name: None, index, blocks, alone: true, is_kept: true });
+        self.messages.push(Message { role, name: None, index, blocks, reasoning: None, alone: true, is_kept: true });
     }
 
     pub(super) fn has_system(&self) -> bool {

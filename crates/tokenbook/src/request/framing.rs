@@ -2,5 +2,6 @@
 
 pub(super) mod claude;
 pub(super) mod gemini;
+pub(super) mod open;
 pub(super) mod openai;
 pub(super) mod other;

@@ -239,7 +239,7 @@ impl OpenAi {
 
     /// The chat model of this name, behind any host.
     pub(super) fn parse(model: &str) -> Option<Self> {
-        let encoding = Encoding::for_model(model)?;
+        let encoding = Encoding::for_model(model).filter(|encoding| encoding.is_of_openai())?;
         let name = model.rsplit('/').next().unwrap_or(model);
         let usual = Self {
             encoding,

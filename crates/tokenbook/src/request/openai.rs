@@ -33,6 +33,13 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
     if let Some(choice) = json.first_of(&["tool_choice", "function_call"]) {
         body.choice = read_choice(choice);
     }
+    let off = Json::Bool(false);
+    body.thinks_not_by_template =
+        json.get("chat_template_kwargs").and_then(|template| template.get("enable_thinking")) == Some(&off);
+    body.thinks_not = body.thinks_not_by_template
+        || json.get("enable_thinking") == Some(&off)
+        || json.get("thinking").and_then(|thinking| thinking.text("type")) == Some("disabled");
+    body.effort = matches!(json.text("reasoning_effort"), Some("high" | "xhigh" | "max"));
     body.one_call_at_a_time = json.get("parallel_tool_calls") == Some(&Json::Bool(false));
     if let Some(format) = json.first_of(&["response_format", "format"]) {
         match format.get("json_schema") {
@@ -116,7 +123,8 @@ fn read_message<'a>(
         blocks.push(Block::Call { name, arguments });
     }
     let name = message.text("name").filter(|_| role != Role::Tool);
-    Message { role, name, index: Some(index), blocks, alone, is_kept: true }
+    let reasoning = message.text("reasoning_content").or_else(|| message.text("reasoning"));
+    Message { role, name, index: Some(index), blocks, reasoning, alone, is_kept: true }
 }
 
 fn join<'a>(blocks: &[Block<'a>]) -> Cow<'a, str> {

@@ -7,7 +7,7 @@ use super::draft::tokens;
 use super::family::Other;
 use super::gemini::Gemini;
 use super::json::Json;
-use super::model::{Claude, OpenAi};
+use super::model::Claude;
 use super::tokenizer::Tokenizer;
 use super::{Exactness, parse};
 use crate::api::Api;
@@ -66,8 +66,7 @@ pub(super) fn tokenizer(model: &str) -> (Tokenizer, Band) {
     if Gemini::parse(model).is_some() {
         return (Tokenizer::Gemini, Band::new(1, 5, 5));
     }
-    let exact = OpenAi::parse(model).map(|openai| openai.encoding).or_else(|| Encoding::for_model(model));
-    if let Some(encoding) = exact {
+    if let Some(encoding) = Encoding::for_model(model).filter(|encoding| encoding.ready().is_ok()) {
         return (Tokenizer::Exact(encoding), Band::NONE);
     }
     (Tokenizer::Scaled(Other::parse(model).scale), Band::new(4, 200, 250))

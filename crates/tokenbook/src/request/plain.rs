@@ -31,6 +31,7 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
 /// Ollama's `/api/chat` and `/api/generate`.
 pub(super) fn ollama<'a>(json: &'a Json<'a>) -> Body<'a> {
     let mut body = openai::read(json);
+    body.own_template = true;
     if let Some(system) = json.text("system") {
         body.message(Role::System, None, vec![Block::Text(system)]);
     }

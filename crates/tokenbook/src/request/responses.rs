@@ -75,6 +75,7 @@ fn read_items<'a>(body: &mut Body<'a>, items: &'a [Json<'a>]) {
                     name: None,
                     index: Some(index),
                     blocks: vec![Block::Call { name, arguments }],
+                    reasoning: None,
                     alone: true,
                     is_kept,
                 });
@@ -88,6 +89,7 @@ fn read_items<'a>(body: &mut Body<'a>, items: &'a [Json<'a>]) {
                     name: None,
                     index: Some(index),
                     blocks: vec![Block::Result { name, text }],
+                    reasoning: None,
                     alone: true,
                     is_kept,
                 });

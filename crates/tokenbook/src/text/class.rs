@@ -33,6 +33,12 @@ pub(super) trait Look: Copy {
 
     /// Notes that the answer depends on where the text ends.
     fn touch_end(&self);
+
+    /// The class and the length that a character is seen with, which are its own unless something is hidden.
+    #[inline]
+    fn seen(&self, _at: usize, class: u8, length: usize) -> (u8, usize) {
+        (class, length)
+    }
 }
 
 /// A text that ends where it ends.
@@ -73,9 +79,10 @@ pub(super) fn at(text: impl Look, at: usize) -> (u8, usize) {
         return (0, 0);
     };
     if first < 0x80 {
-        return (raw::CLASS[usize::from(first)], 1);
+        return text.seen(at, raw::CLASS[usize::from(first)], 1);
     }
-    wide(text.bytes(), at, first)
+    let (class, length) = wide(text.bytes(), at, first);
+    text.seen(at, class, length)
 }
 
 /// The same for a character of several bytes.
@@ -101,4 +108,22 @@ fn wide(text: &[u8], at: usize, first: u8) -> (u8, usize) {
     };
     let number = raw::PAGES.get(page).map_or(0, |&number| usize::from(number));
     (raw::CLASS.get((number << 6) | low).copied().unwrap_or(OTHER), length)
+}
+
+/// Whether a character of class [`OTHER`] is neither punctuation nor a symbol: a control, a format, one that is not assigned.
+pub(super) fn is_unprinted(text: impl Look, at: usize) -> bool {
+    let point = point(text.bytes(), at);
+    let behind = raw::UNPRINTED.partition_point(|&(first, _)| first <= point);
+    behind > 0 && point <= raw::UNPRINTED[behind - 1].1
+}
+
+/// The code point of the character that starts at `at`.
+pub(super) fn point(text: &[u8], at: usize) -> u32 {
+    let low = |at: usize| u32::from(text[at] & 0x3f);
+    match text[at] {
+        first @ 0..0x80 => u32::from(first),
+        first @ 0x80..0xe0 => u32::from(first & 0x1f) << 6 | low(at + 1),
+        first @ 0xe0..0xf0 => u32::from(first & 0x0f) << 12 | low(at + 1) << 6 | low(at + 2),
+        first => u32::from(first & 0x07) << 18 | low(at + 1) << 12 | low(at + 2) << 6 | low(at + 3),
+    }
 }

@@ -1,9 +1,9 @@
 //! Counting a text that comes in chunks.
 
-use super::Encoding;
 use super::class::{Closed, LETTER, LOWER, NEWLINE, OTHER, SPACE, UNCASED, UPPER, at};
 use super::split::Pattern;
 use super::vocab::Portable;
+use super::{Encoding, fast, normal};
 use crate::quantity::Count;
 
 /// A count kept up to date while a text grows, such as a streamed response.
@@ -92,8 +92,16 @@ impl Counter {
             return;
         }
         let vocab = self.encoding.vocab();
-        let alike = self.grows_alike(chunk);
-        self.tail.push_str(chunk);
+        let normalized = self.encoding.is_normalized();
+        let alike = if normalized && !normal::is_settled(chunk) {
+            let changing = self.tail.split_off(normal::last_start(&self.tail)) + chunk;
+            self.tail.push_str(&normal::composed(&changing));
+            false
+        } else {
+            let alike = self.grows_alike(chunk);
+            self.tail.push_str(chunk);
+            alike
+        };
         if alike && let Some(last) = self.long.last_mut() {
             let piece = &self.tail.as_bytes()[last.start..];
             self.open -= last.tokens.len() as u64;
@@ -103,16 +111,18 @@ impl Counter {
         }
         self.long.clear();
         let pattern = self.encoding.pattern();
+        // What a mark can still change stays.
+        let changing = if normalized { normal::last_start(&self.tail) } else { self.tail.len() };
         let mut from = 0;
         while from < self.tail.len()
-            && let Some(end) = pattern.settled_end(self.tail.as_bytes(), from)
+            && let Some(end) = pattern.settled_end(self.tail.as_bytes(), from).filter(|&end| end <= changing)
         {
             self.settled += vocab.count_piece::<Portable>(&self.tail.as_bytes()[from..end]);
             from = end;
         }
         self.tail.drain(..from);
         if self.tail.len() <= SHORT {
-            self.open = self.encoding.count_bytes(self.tail.as_bytes());
+            self.open = fast::count(self.tail.as_bytes(), pattern, vocab);
         } else {
             self.split_long_tail();
         }
@@ -125,11 +135,15 @@ impl Counter {
         }
         let kind = |character: char| {
             let class = at(Closed(character.encode_utf8(&mut [0; 4]).as_bytes()), 0).0;
-            match class {
-                LOWER | UPPER | UNCASED if self.encoding.pattern() != Pattern::O200k => LETTER,
-                LOWER | UNCASED => LOWER,
-                UPPER | SPACE | NEWLINE => class,
-                OTHER if character != '/' => OTHER,
+            match (class, self.encoding.pattern()) {
+                // Letters of some scripts and signs of some kinds are apart.
+                (UNCASED | OTHER, Pattern::Deepseek | Pattern::Kimi) => 0,
+                (LOWER | UPPER, Pattern::Deepseek) if !character.is_ascii() => 0,
+                (LOWER | UNCASED, Pattern::O200k | Pattern::Kimi) => LOWER,
+                (UPPER, Pattern::O200k | Pattern::Kimi) => UPPER,
+                (LOWER | UPPER | UNCASED, _) => LETTER,
+                (SPACE | NEWLINE, _) => class,
+                (OTHER, _) if character != '/' => OTHER,
                 _ => 0,
             }
         };

@@ -155,11 +155,11 @@ impl Job<'_> {
         let mut total = 0;
         while from < stop {
             let window: &Window = space[from..].first_chunk().expect("it stops before");
-            let pieces = if self.pattern == Pattern::R50k {
-                None
-            } else {
+            let pieces = if self.pattern.is_scanned() {
                 let masks = S::masks(window);
                 scan::pieces(self.pattern, window, &masks).map(|pieces| (pieces, masks.digit))
+            } else {
+                None
             };
             if let Some((pieces, digit)) = pieces {
                 total += self.window(window, pieces, digit, from);
@@ -174,7 +174,7 @@ impl Job<'_> {
                         break;
                     }
                     let next = space[from..].first_chunk().expect("it stops before");
-                    if self.pattern != Pattern::R50k && S::covers(*next) {
+                    if self.pattern.is_scanned() && S::covers(*next) {
                         break;
                     }
                 }

@@ -1,6 +1,8 @@
 //! Which encoding a model has.
 
-use super::Encoding::{self, Cl100kBase, O200kBase, O200kHarmony, P50kBase, R50kBase};
+use super::Encoding::{
+    self, Cl100kBase, DeepseekV3, KimiK2, O200kBase, O200kHarmony, P50kBase, Qwen, Qwen35, R50kBase,
+};
 
 /// Names that a host or a gateway puts before OpenAI's own.
 const HOSTS: &[&str] = &[
@@ -86,7 +88,48 @@ const RETIRED: &[(&str, Encoding)] = &[
 
 pub(super) fn encoding_for(model: &str) -> Option<Encoding> {
     let lower = model.trim().to_ascii_lowercase();
-    let mut name = lower.as_str();
+    open(lower.rsplit('/').next().unwrap_or(&lower)).or_else(|| of_openai(&lower))
+}
+
+/// The encoding of a model with open weights, by its name without the host's.
+///
+/// Sources: the `tokenizer.json` of Qwen2.5, Qwen3, Qwen3.5 and Qwen3.6, of `DeepSeek` V3 to V4 and R1, and Kimi's
+/// `tiktoken.model` on <https://huggingface.co>. What a host alone has (`-max`, `-plus`, `-flash`) is not said to be the same.
+fn open(name: &str) -> Option<Encoding> {
+    if ["-max", "-plus", "-flash"].iter().any(|closed| name.contains(closed)) && !name.contains("v4-flash") {
+        return None;
+    }
+    let deepseek = name.strip_prefix("deepseek-").or_else(|| Some(name.split_once("deepseek.")?.1));
+    if let Some(rest) = deepseek {
+        let is = |family| belongs(rest, family) || rest.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'));
+        // Ollama calls its distilled models by their size.
+        let sized = rest.split_once(':').is_some_and(|(_, tag)| tag.starts_with(|tag: char| tag.is_ascii_digit()));
+        return match rest {
+            _ if rest.contains("llama") => None,
+            _ if rest.contains("qwen") => Some(Qwen),
+            _ if name.contains("deepseek.") && is("r1") => Some(DeepseekV3),
+            _ if sized && is("r1") && !rest.contains("671b") => None,
+            _ => ["v3", "v4", "r1", "chat", "reasoner"].into_iter().any(is).then_some(DeepseekV3),
+        };
+    }
+    if belongs(name, "kimi-k2") || name.starts_with("kimi-k2.") {
+        return Some(KimiK2);
+    }
+    let name = name.strip_prefix("qwen-").filter(|rest| rest.starts_with("qwq")).unwrap_or(name);
+    if belongs(name, "qwq") {
+        return Some(Qwen);
+    }
+    let version = name.strip_prefix("qwen").map(|rest| rest.strip_prefix('-').unwrap_or(rest))?;
+    if ["3.5", "3.6"].iter().any(|new| belongs(version, new)) {
+        return Some(Qwen35);
+    }
+    let sized =
+        version.strip_prefix("3-").is_some_and(|rest| rest.starts_with(['5', '6', '7']) && !rest.starts_with("5-vl"));
+    (["1.5", "2", "2.5", "3"].iter().any(|old| belongs(version, old)) && !sized).then_some(Qwen)
+}
+
+fn of_openai(lower: &str) -> Option<Encoding> {
+    let mut name = lower;
     while let Some((host, rest)) = name.split_once('/') {
         if !HOSTS.contains(&host) {
             return None;

@@ -45,7 +45,7 @@ mod built {
 
 #[cfg(not(target_family = "wasm"))]
 pub(super) use built::{CL100K, O200K, R50K};
-pub(super) use built::{CLASS, PAGES};
+pub(super) use built::{CLASS, PAGES, UNPRINTED};
 
 /// Asks for the memory of an entry, if there is one with this number.
 #[inline]

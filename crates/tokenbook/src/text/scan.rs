@@ -275,15 +275,18 @@ fn below(bit: u32) -> u64 {
     (1u64 << bit) - 1
 }
 
-/// The pieces of a window that starts where a piece starts, for `cl100k` and `o200k`.
+/// The pieces of a window that starts where a piece starts, for all patterns that are scanned.
 ///
 /// `None` where the arithmetic doesn't cover what is there; the definition has to be asked.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
 pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option<Pieces> {
-    let o200k = pattern == Pattern::O200k;
+    let o200k = pattern.is_like_o200k();
     let mut limit = masks.stop.trailing_zeros();
-    if o200k {
+    if pattern == Pattern::Kimi {
+        // Chinese characters are apart, and others stop here with them.
+        limit = limit.min(masks.uncased.trailing_zeros());
+    } else if o200k {
         // Upper case behind letters without case may belong to their word or not.
         limit = limit.min((masks.upper & (masks.uncased << 1)).trailing_zeros());
     }
@@ -327,6 +330,9 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
     starts |= digit_start;
     let mut third = digit_start;
     let four = digit & (digit << 1) & (digit << 2) & (digit << 3);
+    if pattern.has_single_digits() {
+        (starts, third) = (starts | digit, 0);
+    }
     while third != 0 {
         third = (third << 3) & four;
         starts |= third;

@@ -8,7 +8,7 @@ use super::hash::{Bucket, ID_BITS, MERGE_SLOTS, bytes_hash, low_bits, merge_plac
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
-pub(super) const LONGEST: usize = 128;
+pub(super) const LONGEST: usize = 512;
 
 /// No token: two tokens that don't merge.
 pub(super) const NONE: u32 = u32::MAX;
@@ -52,7 +52,7 @@ pub(super) struct Tables {
 }
 
 /// How many vocabularies there are.
-pub(super) const VOCABS: usize = 4;
+pub(super) const VOCABS: usize = 8;
 
 /// One vocabulary: tables and how much of them belongs to it.
 pub(super) struct Vocab {

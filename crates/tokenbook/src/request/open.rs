@@ -1,0 +1,137 @@
+//! Models whose vocabulary and whose template of prompts are public.
+
+use super::band::Band;
+use super::body::{Block, Body, Shape};
+use crate::text::Encoding;
+
+/// A model whose prompt can be written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) encoding: Encoding,
+    pub(super) template: Template,
+}
+
+/// How a family writes a prompt.
+///
+/// Sources: the chat templates and encoders that come with the weights of Qwen2.5, Qwen3 and Qwen3.5, `DeepSeek` V3, V3.1 and V4,
+/// and Kimi K2, on <https://huggingface.co>; checked on recorded requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Template {
+    /// With a system prompt of its own where the request has none.
+    Qwen25,
+    /// Thinking begins with the model's own words, or is begun for it.
+    Qwen3 {
+        begins: bool,
+        /// Whether tools are written in a way of their own, as those of the coding models.
+        own_tools: bool,
+    },
+    Qwen35,
+    /// Whether an answer begins behind a mark of thinking.
+    DeepseekV3 {
+        marked: bool,
+    },
+    DeepseekV4,
+    /// With a system prompt of its own where the request has none.
+    KimiK2,
+    /// Without one, and thinking is begun for it.
+    KimiK25,
+}
+
+impl Template {
+    /// Special tokens that a text may hold; one that isn't here is counted as text.
+    pub(super) const fn special(self) -> &'static [&'static str] {
+        match self {
+            Self::Qwen25 => &["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"],
+            Self::Qwen3 { .. } | Self::Qwen35 => &[
+                "<|endoftext|>",
+                "<|im_start|>",
+                "<|im_end|>",
+                "<think>",
+                "</think>",
+                "<tool_call>",
+                "</tool_call>",
+                "<tool_response>",
+                "</tool_response>",
+            ],
+            Self::DeepseekV3 { marked: false } => {
+                &["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"]
+            }
+            Self::DeepseekV3 { marked: true } | Self::DeepseekV4 => &[
+                "<｜begin▁of▁sentence｜>",
+                "<｜end▁of▁sentence｜>",
+                "<｜User｜>",
+                "<｜Assistant｜>",
+                "<think>",
+                "</think>",
+            ],
+            Self::KimiK2 | Self::KimiK25 => {
+                &["<|im_user|>", "<|im_assistant|>", "<|im_system|>", "<|im_middle|>", "<|im_end|>"]
+            }
+        }
+    }
+}
+
+impl Open {
+    /// The model of this name, behind any host, if its vocabulary is here.
+    pub(super) fn parse(model: &str) -> Option<Self> {
+        let encoding = Encoding::for_model(model).filter(|encoding| encoding.ready().is_ok())?;
+        let model = model.to_ascii_lowercase();
+        let has = |word: &str| model.contains(word);
+        let template = match encoding {
+            Encoding::Qwen if has("qwen3") || has("qwen-3") || has("qwq") => {
+                Template::Qwen3 { begins: has("thinking") || has("qwq"), own_tools: has("coder") }
+            }
+            Encoding::Qwen if has("qwen2.5") || has("qwen-2.5") => Template::Qwen25,
+            Encoding::Qwen35 => Template::Qwen35,
+            Encoding::DeepseekV3 if has("v3.1") || has("v3.2") => Template::DeepseekV3 { marked: true },
+            Encoding::DeepseekV3 if has("v3") || has("r1") => Template::DeepseekV3 { marked: false },
+            Encoding::DeepseekV3 => Template::DeepseekV4,
+            Encoding::KimiK2 if has("k2.") => Template::KimiK25,
+            Encoding::KimiK2 => Template::KimiK2,
+            _ => return None,
+        };
+        Some(Self { encoding, template })
+    }
+
+    /// How far off an estimate can be: servers of one model differ in what they add to its template.
+    pub(super) const fn band(self, tools: bool) -> Band {
+        match (self.template, tools) {
+            (Template::DeepseekV3 { .. } | Template::DeepseekV4, false) => Band::new(12, 20, 40),
+            (Template::DeepseekV3 { .. } | Template::DeepseekV4, true) => Band::new(6, 20, 50),
+            (Template::KimiK2 | Template::KimiK25, _) => Band::new(2, 40, 80),
+            (Template::Qwen25 | Template::Qwen3 { .. } | Template::Qwen35, false) => Band::new(4, 20, 40),
+            (Template::Qwen35, true) => Band::new(6, 20, 80),
+            (Template::Qwen25 | Template::Qwen3 { .. }, true) => Band::new(8, 150, 370),
+        }
+    }
+
+    /// Whether all that the request holds is written out as its template says.
+    pub(super) fn covers(self, body: &Body<'_>) -> bool {
+        let is_text = |block: &Block<'_>| matches!(block, Block::Text(_));
+        let is_shown = |block: &Block<'_>| matches!(block, Block::Text(_) | Block::Call { .. } | Block::Result { .. });
+        let blocks = || body.messages.iter().flat_map(|message| &message.blocks);
+        let is_covered = match self.template {
+            Template::Qwen3 { own_tools: false, .. } | Template::Qwen35 | Template::DeepseekV4 => {
+                blocks().all(is_shown)
+            }
+            _ => body.tools.is_empty() && blocks().all(is_text),
+        };
+        is_covered
+            && body.shape == Shape::Chat
+            && body.provider_tools.is_empty()
+            && !body.messages.is_empty()
+            && !body.own_template
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_vocabulary_no_model_is_written_out() {
+        // No test of this crate's examples adds one by name: what is asked here is whether a name alone does.
+        assert_eq!(Open::parse("gpt-4o"), None);
+        assert_eq!(Open::parse("my-own-model"), None);
+    }
+}
