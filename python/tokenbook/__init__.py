@@ -97,4 +97,3 @@ __version__: str = version().version
 _found = PathFinder.find_spec("tokenbook_vocabularies")
 if _found is not None and _found.submodule_search_locations:
     vocabularies(f"{next(iter(_found.submodule_search_locations))}/data")
-

@@ -45,7 +45,10 @@ def test_the_vectors_of_families_hold_once_their_folder_is_named() -> None:
 
 def test_an_installed_package_is_found_by_itself(tmp_path: Path) -> None:
     os.symlink(ROOT / "vocabularies", tmp_path / "tokenbook_vocabularies")
-    script = "import tokenbook; print(tokenbook.count('Hello, world! 123', model='deepseek-chat'), tokenbook.vocabularies().missing)"
+    count = "tokenbook.count('Hello, world! 123', model='deepseek-chat')"
+    script = f"import tokenbook; print({count}, tokenbook.vocabularies().missing)"
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
     assert done.stdout == "6 []\n", done.stderr
