@@ -21,6 +21,7 @@ import {
   pricesSearch,
   pricesShow,
   version,
+  vocabularies,
 } from 'tokenbook';
 import type {
   AlertRuleInput,
@@ -51,7 +52,7 @@ import type {
   Overview, Pace, Page, Part, PartKind, Percentiles, Period, PeriodSums, PriceAbove, PriceChange, PriceRow, PriceUsed, Priced, PricesChanged,
   PricesFound, PricesInUse, PricesShown, Problem, ProblemKind, Progress, Projection, Pruned, QueryResult, Reason, Reasons, RecordError, RecordStatus,
   Recorded, RecordedBatch, RecordedOne, Report, RequestCount, Row, Scope, Series, Sizes, Stats, Status, StopKind, TextCount, TokenBand, TokenShares,
-  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Voided, Warning, WhatIf,
+  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Vocabularies, Voided, Warning, WhatIf,
   WhatIfPart, Written,
 } from 'tokenbook';
 
@@ -65,7 +66,7 @@ export type Generated = [
   Overview, Pace, Page, Part, PartKind, Percentiles, Period, PeriodSums, PriceAbove, PriceChange, PriceRow, PriceUsed, Priced, PricesChanged,
   PricesFound, PricesInUse, PricesShown, Problem, ProblemKind, Progress, Projection, Pruned, QueryResult, Reason, Reasons, RecordError, RecordStatus,
   Recorded, RecordedBatch, RecordedOne, Report, RequestCount, Row, Scope, Series, Sizes, Stats, Status, StopKind, TextCount, TokenBand, TokenShares,
-  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Voided, Warning, WhatIf,
+  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Vocabularies, Voided, Warning, WhatIf,
   WhatIfPart, Written,
 ];
 
@@ -190,5 +191,6 @@ extract({ api: 'anthropic.message', body: {} });
 cost({ model: 'gpt-4o', usage: { prompt_tokens: 5 } });
 // @ts-expect-error money is text, never a float
 cost({ model: 'gpt-4o', usage: {}, stated_cost_usd: 0.5 });
+const { encodings, missing }: Vocabularies = vocabularies({ folder: 'vocabularies' });
 const codeOf = (error: unknown): ErrorCode | undefined => (error instanceof TokenbookError ? error.code : undefined);
-export { about, back, batch, codeOf, few, many, split, tokens };
+export { about, back, batch, codeOf, encodings, few, many, missing, split, tokens };

@@ -17,7 +17,7 @@ import type {
   Overview, Pace, Page, Part, PartKind, Percentiles, Period, PeriodSums, PriceAbove, PriceChange, PriceRow, PriceUsed, Priced, PricesChanged,
   PricesFound, PricesInUse, PricesShown, Problem, ProblemKind, Progress, Projection, Pruned, QueryResult, Reason, Reasons, RecordError, RecordStatus,
   Recorded, RecordedBatch, RecordedOne, Report, RequestCount, Row, Scope, Series, Sizes, Stats, Status, StopKind, TextCount, TokenBand, TokenShares,
-  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Voided, Warning, WhatIf,
+  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Vocabularies, Voided, Warning, WhatIf,
   WhatIfPart, Written,
 } from 'tokenbook/web' with { 'resolution-mode': 'import' };
 
@@ -31,7 +31,7 @@ export type Generated = [
   Overview, Pace, Page, Part, PartKind, Percentiles, Period, PeriodSums, PriceAbove, PriceChange, PriceRow, PriceUsed, Priced, PricesChanged,
   PricesFound, PricesInUse, PricesShown, Problem, ProblemKind, Progress, Projection, Pruned, QueryResult, Reason, Reasons, RecordError, RecordStatus,
   Recorded, RecordedBatch, RecordedOne, Report, RequestCount, Row, Scope, Series, Sizes, Stats, Status, StopKind, TextCount, TokenBand, TokenShares,
-  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Voided, Warning, WhatIf,
+  ToolCombination, ToolPart, ToolTokens, ToolUse, Unpriced, Usage, UsedUp, UtilizationStep, Verification, Version, Vocabularies, Voided, Warning, WhatIf,
   WhatIfPart, Written,
 ];
 
