@@ -62,7 +62,9 @@ fn every_vector_holds() {
     let mut cases_run = 0;
     let mut faults = Vec::new();
     let entries = fs::read_dir(folder()).expect("the vectors are there");
-    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    // What needs vocabularies that are added is in a folder of its own, with a test of its own.
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()).collect();
     files.sort();
     for path in files {
         let text = fs::read_to_string(&path).expect("readable");

@@ -16,6 +16,7 @@ mod lanes;
 mod lazy;
 mod models;
 mod normal;
+mod order;
 mod raw;
 mod repeat;
 mod scan;
@@ -211,12 +212,26 @@ impl Encoding {
             self.vocab().encode_piece(&text[from..end], ids);
             from = end;
         }
-        ids[first..].iter_mut().for_each(|id| *id += self.first_id());
+        ids[first..].iter_mut().for_each(|id| *id = self.id(*id));
     }
 
-    /// The id of the first single byte: special tokens can come before.
-    fn first_id(self) -> u32 {
-        if self == Self::DeepseekV3 { 3 } else { 0 }
+    /// The id of a token by its place in the order in which tokens merge.
+    fn id(self, place: u32) -> u32 {
+        match self {
+            // Behind three special tokens.
+            Self::DeepseekV3 => place + 3,
+            Self::Qwen35 => order::id(place),
+            _ => place,
+        }
+    }
+
+    /// The place of a token by its id.
+    fn place(self, id: u32) -> Option<u32> {
+        match self {
+            Self::DeepseekV3 => id.checked_sub(3),
+            Self::Qwen35 => Some(order::place(id)),
+            _ => Some(id),
+        }
     }
 
     /// The bytes that these ids stand for; part of a character is not an error here.
@@ -227,7 +242,7 @@ impl Encoding {
     pub fn decode_bytes(self, ids: &[u32]) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         for (index, &id) in ids.iter().enumerate() {
-            if let Some(token) = id.checked_sub(self.first_id()).and_then(|id| self.vocab().bytes(id)) {
+            if let Some(token) = self.place(id).and_then(|place| self.vocab().bytes(place)) {
                 bytes.extend_from_slice(token);
             } else if let Some(name) = special::name(self, id) {
                 bytes.extend_from_slice(name.as_bytes());

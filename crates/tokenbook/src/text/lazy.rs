@@ -62,7 +62,7 @@ impl Vocabulary {
         match self {
             Self::R50k | Self::Cl100k | Self::O200k | Self::Gemini => None,
             Self::Qwen => Some(0x5e9e_d972_f71f_ec69),
-            Self::Qwen35 => Some(0x9f0a_e2ad_f5d9_3ba9),
+            Self::Qwen35 => Some(0x44e9_0464_a8c9_6802),
             Self::DeepseekV3 => Some(0x4e53_e49d_eb37_4a3e),
             Self::KimiK2 => Some(0x3d72_d644_a209_6abd),
         }

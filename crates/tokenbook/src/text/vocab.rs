@@ -135,6 +135,16 @@ impl Vocab {
         (halves[0], halves[1])
     }
 
+    /// The place of the vocabulary of `qwen3_5`.
+    #[cfg(test)]
+    pub(super) const QWEN35: usize = 5;
+
+    /// Whether the first of the two tokens that a token arises from has so many bytes.
+    #[cfg(test)]
+    pub(super) fn arises_from(&self, id: u32, first: usize) -> bool {
+        id >= 256 && self.length(self.halves(id).0) == first
+    }
+
     /// Whether two tokens, each of which stands for its own bytes, also stand side by side for the bytes of both.
     ///
     /// Goes back in the order of merges along the border. A merge across it spoils the pair if it comes before both of
