@@ -95,7 +95,7 @@ pub(crate) fn run_others(arguments: &[String]) -> anyhow::Result<()> {
         let path = Path::new(folder).join(other.file);
         let ranks = fs::read(&path).with_context(|| path.display().to_string())?;
         ensure!(sha256(&ranks) == other.sha256, "{} is not the file that is pinned", path.display());
-        let (bytes, merges) = if other.file.ends_with(".json") {
+        let (bytes, merges) = if Path::new(other.file).extension().is_some_and(|extension| extension == "json") {
             stated(&ranks)?
         } else {
             let mut tokens = parse(&ranks)?.split_off(other.before);
