@@ -20,6 +20,8 @@ few: int | None = tokenbook.count_up_to("text", 5)
 ids: list[int] = tokenbook.encode("text")
 back: str = tokenbook.decode(ids)
 about: types.TextCount = tokenbook.estimate("text", model="claude-opus-4-8")
+countable: types.Vocabularies = tokenbook.vocabularies()
+added: list[str] = tokenbook.vocabularies("folder").encodings
 
 request: types.RequestCount = tokenbook.count_request(
     "anthropic.messages", {"model": "claude-opus-4-8", "messages": []}
