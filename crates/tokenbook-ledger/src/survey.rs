@@ -146,7 +146,7 @@ impl<'a> Survey<'a> {
             added.add(&survey.wanted, combo, facts, span, wants);
             Ok(())
         })?;
-        added.into(&mut gathered);
+        added.into(wants, &mut gathered);
         gathered.combos = self.combos.iter().filter_map(|(id, combo)| Some((*id, (*combo)?))).collect();
         Ok(gathered)
     }
@@ -303,7 +303,7 @@ impl<'a> Survey<'a> {
             })?;
             from = span.to;
         }
-        added.into(into);
+        added.into(wants, into);
         Ok(())
     }
 
@@ -333,62 +333,78 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// What calls that were read add up to, by hash, since each of them is looked up: put in order once all are read.
+/// What the sums of a call that was read go to, but for its tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Base {
+    span: Span,
+    combo: i64,
+    class: i64,
+    called: i64,
+    has_tools: bool,
+}
+
+/// What calls that were read add up to: calls are alike in most of what they are asked for, so that each is added to one sum,
+/// which goes to the others once all are read.
 #[derive(Default)]
 struct Added {
-    sums: FastMap<i64, (Sums, Spread)>,
+    bases: FastMap<Base, Sums>,
+    spreads: FastMap<i64, Spread>,
     tools: FastMap<(i64, i64), Sums>,
-    classes: FastMap<ClassKey, Sums>,
-    called: FastMap<(i64, i64), Sums>,
     share: Share,
 }
 
 impl Added {
     fn add(&mut self, wanted: &Wanted, combo: i64, facts: &Facts, span: Span, wants: Wants) {
-        let share = &mut self.share;
+        let Self { bases, spreads, tools, share } = self;
+        let has_tools = !facts.tools.is_empty();
+        let base = Base {
+            span,
+            combo,
+            class: if wants.classes { facts.class } else { 0 },
+            called: if wants.called { facts.called } else { 0 },
+            has_tools,
+        };
+        let sums = bases.entry(base).or_default();
+        if has_tools {
+            share.clone_from(&facts.share);
+            Facts::add_tools(&facts.tools, share);
+            sums.add_share(share);
+        } else {
+            sums.add_share(&facts.share);
+        }
         if wants.tools {
-            if facts.tools.is_empty() {
-                self.tools.entry((0, combo)).or_default().add_share(&facts.share);
-            }
             for tool in facts.tools.iter().filter(|tool| wanted.has_tool(tool)) {
                 share.clone_from(&facts.share);
                 Facts::add_tools(std::slice::from_ref(tool), share);
-                self.tools.entry((tool.tool, combo)).or_default().add_share(share);
+                tools.entry((tool.tool, combo)).or_default().add_share(share);
             }
         }
-        share.clone_from(&facts.share);
-        Facts::add_tools(&facts.tools, share);
-        if wants.sums {
-            let (sums, spread) = self.sums.entry(combo).or_default();
-            sums.add_share(share);
-            if wants.spreads {
-                spread.add_call(facts.at, Codes::of(&facts.sizes).iter());
-            }
-        }
-        if wants.classes {
-            self.classes.entry(ClassKey { span, combo, class: facts.class }).or_default().add_share(share);
-        }
-        if wants.called && facts.called != 0 {
-            self.called.entry((facts.called, combo)).or_default().add_share(share);
+        if wants.spreads {
+            spreads.entry(combo).or_default().add_call(facts.at, Codes::of(&facts.sizes).iter());
         }
     }
 
     #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
-    fn into(self, gathered: &mut Gathered) {
-        for (combo, (sums, spread)) in self.sums {
-            gathered.sums.entry(combo).or_default().add(&sums);
-            if spread.instants.is_some() {
-                gathered.spreads.entry(combo).or_default().add(&spread);
+    fn into(self, wants: Wants, gathered: &mut Gathered) {
+        for (Base { span, combo, class, called, has_tools }, sums) in self.bases {
+            if wants.sums {
+                gathered.sums.entry(combo).or_default().add(&sums);
             }
+            if wants.classes {
+                gathered.classes.entry(ClassKey { span, combo, class }).or_default().add(&sums);
+            }
+            if wants.called && called != 0 {
+                gathered.called.entry((called, combo)).or_default().add(&sums);
+            }
+            if wants.tools && !has_tools {
+                gathered.tools.entry((0, combo)).or_default().add(&sums);
+            }
+        }
+        for (combo, spread) in self.spreads {
+            gathered.spreads.entry(combo).or_default().add(&spread);
         }
         for (key, sums) in self.tools {
             gathered.tools.entry(key).or_default().add(&sums);
-        }
-        for (key, sums) in self.classes {
-            gathered.classes.entry(key).or_default().add(&sums);
-        }
-        for (key, sums) in self.called {
-            gathered.called.entry(key).or_default().add(&sums);
         }
     }
 }

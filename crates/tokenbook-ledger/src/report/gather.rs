@@ -229,8 +229,10 @@ pub(crate) fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
     let first = edge("SELECT min(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| hour * MS_PER_HOUR);
     let last = edge("SELECT max(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| (hour + 1) * MS_PER_HOUR);
     // The plus keeps SQLite from walking the whole index of instants for the few calls behind the fold.
-    let tail_first = edge("SELECT min(+at) FROM call WHERE seq > ?1", head.folded)?;
-    let tail_last = edge("SELECT max(+at) FROM call WHERE seq > ?1", head.folded)?.map(|at| at + 1);
+    let (tail_first, tail_last): (Option<i64>, Option<i64>) = db
+        .prepare_cached("SELECT min(+at), max(+at) + 1 FROM call WHERE seq > ?1")
+        .and_then(|mut found| found.query_row([head.folded], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(sqlite)?;
     let earlier = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).min();
     let later = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).max();
     let from = earlier(first, tail_first).unwrap_or(0);
@@ -573,9 +575,20 @@ impl Gathering<'_> {
 
     fn add_call(&mut self, mut cell: Cell, facts: &Facts, share: &mut Share) {
         // Where one tool is asked for, a call's tool figures are those of that tool alone.
-        let tools: Vec<ToolFacts> = facts.tools.iter().copied().filter(|tool| self.wanted.has_tool(tool)).collect();
-        share.clone_from(&facts.share);
-        Facts::add_tools(&tools, share);
+        let some: Vec<ToolFacts>;
+        let tools = if self.wanted.tool.is_some() {
+            some = facts.tools.iter().copied().filter(|tool| self.wanted.has_tool(tool)).collect();
+            &some
+        } else {
+            &facts.tools
+        };
+        let share = if tools.is_empty() {
+            &facts.share
+        } else {
+            share.clone_from(&facts.share);
+            Facts::add_tools(tools, share);
+            &*share
+        };
         if !self.with_cells || self.overlapping {
             self.total.add_share(share);
         }
@@ -588,21 +601,26 @@ impl Gathering<'_> {
         if self.question.has(Group::Session) {
             cell.session = facts.session;
         }
-        let mut tags: Vec<i64> = vec![0];
-        if self.question.has(Group::Tag) && !facts.tags.is_empty() {
-            tags = facts.tags.iter().copied().filter(|tag| self.wanted.has_tag(*tag)).collect();
+        if !self.question.has(Group::Tag) || facts.tags.is_empty() {
+            return self.add_to(cell, facts, tools, share);
         }
-        for tag in tags {
-            cell.tag = tag;
-            if !self.question.has(Group::Tool) || tools.is_empty() {
-                self.cells.entry(cell).or_default().add_share(share);
-                continue;
+        for tag in &facts.tags {
+            if self.wanted.has_tag(*tag) {
+                self.add_to(Cell { tag: *tag, ..cell }, facts, tools, share);
             }
-            for tool in &tools {
-                let mut one = facts.share.clone();
-                Facts::add_tools(std::slice::from_ref(tool), &mut one);
-                self.cells.entry(Cell { tool: tool.tool, ..cell }).or_default().add_share(&one);
-            }
+        }
+    }
+
+    /// Adds a call to a cell, or to one for each tool.
+    fn add_to(&mut self, cell: Cell, facts: &Facts, tools: &[ToolFacts], share: &Share) {
+        if !self.question.has(Group::Tool) || tools.is_empty() {
+            self.cells.entry(cell).or_default().add_share(share);
+            return;
+        }
+        for tool in tools {
+            let mut one = facts.share.clone();
+            Facts::add_tools(std::slice::from_ref(tool), &mut one);
+            self.cells.entry(Cell { tool: tool.tool, ..cell }).or_default().add_share(&one);
         }
     }
 }
