@@ -29,14 +29,16 @@ fn half(hash: Sha256) -> Digest {
     half
 }
 
-/// Fingerprints a normalised call with the JSON text of its price as stored.
-pub(crate) fn digest(call: &Call, price: Option<&str>) -> Digest {
-    let mut fields = Fields(Vec::with_capacity(1_024));
-    fields.text(1, call.id.as_deref());
+/// Fingerprints a normalised call with its id and the JSON text of its price as stored.
+pub(crate) fn digest(id: &str, call: &Call, price: Option<&str>, scratch: &mut Vec<u8>) -> Digest {
+    scratch.clear();
+    let mut fields = Fields(std::mem::take(scratch));
+    fields.text(1, Some(id));
     fields.content(call);
     fields.cost(call, price);
     let mut hash = Sha256::new();
     hash.update(&fields.0);
+    *scratch = fields.0;
     half(hash)
 }
 

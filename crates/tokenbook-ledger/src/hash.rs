@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 
 /// A map with the fast hash.
 pub(crate) type FastMap<K, V> = HashMap<K, V, Seed>;
@@ -14,6 +15,14 @@ impl Default for Seed {
     fn default() -> Self {
         Self(RandomState::new().hash_one(0))
     }
+}
+
+/// Hashes bytes alike all over the process, and differently in each.
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
+    static SEED: OnceLock<Seed> = OnceLock::new();
+    let mut hash = SEED.get_or_init(Seed::default).build_hasher();
+    hash.write(bytes);
+    hash.finish()
 }
 
 impl BuildHasher for Seed {

@@ -1,5 +1,6 @@
 //! The handle: opening, recording, and the way to everything else.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -16,9 +17,10 @@ use crate::live::Board;
 use crate::record::Call;
 use crate::store::files::{self, Paths, open_beside};
 use crate::store::names::Names;
+use crate::store::prepared::Load;
 use crate::store::queue::{Batch, MAX_BATCH, Queue};
 use crate::store::read::Reader;
-use crate::store::row::{CALL_COLUMNS, Prepared, call};
+use crate::store::row::{CALL_COLUMNS, call};
 use crate::store::schema::{self, Place};
 use crate::store::sqlite;
 use crate::store::ticket::Ticket;
@@ -219,6 +221,7 @@ impl Ledger {
     ///
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Conflict`] when its id is there
     /// with other content, [`ErrorCode::Unavailable`] when the file can't be written.
+    #[inline]
     pub fn record(&self, call: Call) -> Result<Recorded> {
         self.submit(call)?.wait()
     }
@@ -231,6 +234,7 @@ impl Ledger {
     ///
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Unavailable`] when the ledger is
     /// closed.
+    #[inline]
     pub fn submit(&self, call: Call) -> Result<Receipt> {
         self.submit_with(call, Along::default())
     }
@@ -240,10 +244,9 @@ impl Ledger {
     /// # Errors
     ///
     /// As [`Ledger::submit`].
-    pub fn submit_with(&self, call: Call, along: Along) -> Result<Receipt> {
-        let prepared = Prepared::along(call, along)?;
-        let id = prepared.id().to_owned();
-        let (batch, at) = self.inner()?.queue.submit(std::iter::once(prepared), false, usize::MAX)?;
+    #[inline]
+    pub fn submit_with(&self, mut call: Call, along: Along) -> Result<Receipt> {
+        let (id, batch, at) = self.inner()?.submit_one(&mut call, along, false)?;
         Ok(Receipt { id, batch, at })
     }
 
@@ -287,20 +290,16 @@ impl Ledger {
     fn submit_all_with(&self, calls: Vec<(Call, Along)>) -> Result<Pending> {
         let inner = self.inner()?;
         let mut refused = Vec::new();
-        let mut good = Vec::with_capacity(calls.len());
+        let mut good = Load::default();
         let mut ids = Vec::with_capacity(calls.len());
         let count = calls.len();
-        for (at, (call, along)) in calls.into_iter().enumerate() {
-            match Prepared::along(call, along) {
-                Ok(prepared) => {
-                    ids.push(prepared.id().to_owned());
-                    good.push(prepared);
-                }
+        for (at, (mut call, along)) in calls.into_iter().enumerate() {
+            match good.push(&mut call, along, false) {
+                Ok(id) => ids.push(id),
                 Err(error) => refused.push((at, error)),
             }
         }
-        let batch =
-            if good.is_empty() { None } else { Some(inner.queue.submit(good.into_iter(), false, usize::MAX)?) };
+        let batch = if good.is_empty() { None } else { Some(inner.queue.submit(&mut good, false, usize::MAX)?) };
         Ok(Pending { batch, ids, refused, count })
     }
 
@@ -310,12 +309,9 @@ impl Ledger {
     ///
     /// [`ErrorCode::InvalidArgument`] for a call that can't be stored, [`ErrorCode::Unavailable`] when too many are
     /// waiting already.
-    pub fn record_queued(&self, call: Call) -> Result<String> {
-        let inner = self.inner()?;
-        let prepared = Prepared::new(call)?;
-        let id = prepared.id().to_owned();
-        inner.queue.submit(std::iter::once(prepared), true, inner.options.queue_limit)?;
-        Ok(id)
+    #[inline]
+    pub fn record_queued(&self, mut call: Call) -> Result<String> {
+        Ok(self.inner()?.submit_one(&mut call, Along::default(), true)?.0)
     }
 
     /// Waits until all queued calls are durable, and says what became of those since the last flush.
@@ -461,9 +457,7 @@ impl Receipt {
     ///
     /// As [`Ledger::record`].
     pub fn wait(self) -> Result<Recorded> {
-        let done = self.batch.wait()[self.at].clone();
-        self.batch.let_go(self.at);
-        done.map(|status| Recorded { id: self.id, status })
+        self.batch.wait()[self.at].clone().map(|status| Recorded { id: self.id, status })
     }
 }
 
@@ -532,6 +526,20 @@ impl Inner {
             readers: Mutex::default(),
             live,
             forked: OnceLock::new(),
+        })
+    }
+
+    /// Packs a call and puts it into the queue; gives its id and where its answer will be.
+    fn submit_one(&self, call: &mut Call, along: Along, queued: bool) -> Result<(String, Arc<Batch>, usize)> {
+        thread_local! {
+            static LOAD: RefCell<Load> = RefCell::default();
+        }
+        let limit = if queued { self.options.queue_limit } else { usize::MAX };
+        LOAD.with_borrow_mut(|load| {
+            load.clear();
+            let id = load.push(call, along, queued)?;
+            let (batch, at) = self.queue.submit(load, queued, limit)?;
+            Ok((id, batch, at))
         })
     }
 

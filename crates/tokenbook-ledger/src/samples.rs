@@ -5,7 +5,6 @@ use tokenbook::request::Sample;
 use tokenbook::{Count, Result};
 
 use crate::ledger::Ledger;
-use crate::store::row::Prepared;
 use crate::store::sqlite;
 
 /// As many samples of a model are kept, and learned from.
@@ -15,16 +14,10 @@ const KEPT: i64 = 256;
 const DROP_EVERY: i64 = 1024;
 
 /// Keeps a call's estimate beside what was billed; the caller is in the transaction that records the call.
-pub(crate) fn add(db: &Connection, prepared: &Prepared) -> Result<()> {
-    let Some(estimated) = prepared.estimated.filter(|tokens| !tokens.is_zero()) else { return Ok(()) };
-    let Some(usage) = prepared.call.usage.as_ref().filter(|_| !prepared.call.partial) else { return Ok(()) };
-    let measured = usage.total_input_tokens()?;
-    if measured.is_zero() {
-        return Ok(());
-    }
+pub(crate) fn add(db: &Connection, model: &str, (estimated, measured): (Count, Count)) -> Result<()> {
     let number = |count: Count| i64::try_from(count.get()).unwrap_or(i64::MAX);
     db.prepare_cached("INSERT INTO sample (model, estimated, measured) VALUES (?1, ?2, ?3)")
-        .and_then(|mut insert| insert.insert((&prepared.call.model, number(estimated), number(measured))))
+        .and_then(|mut insert| insert.insert((model, number(estimated), number(measured))))
         .and_then(|id| if id % DROP_EVERY == 0 { drop_old(db) } else { Ok(()) })
         .map_err(sqlite)
 }

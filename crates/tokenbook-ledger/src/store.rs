@@ -2,12 +2,15 @@
 
 pub(crate) mod files;
 pub(crate) mod fold;
+pub(crate) mod form;
 pub(crate) mod names;
 pub(crate) mod packed;
+pub(crate) mod prepared;
 pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod row;
 pub(crate) mod schema;
+pub(crate) mod search;
 pub(crate) mod ticket;
 pub(crate) mod writer;
 

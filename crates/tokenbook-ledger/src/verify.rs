@@ -11,7 +11,7 @@ use crate::spread::Spread;
 use crate::store::fold::{Deltas, Kind};
 use crate::store::names::Names;
 use crate::store::packed::digest_of;
-use crate::store::row::{CALL_COLUMNS, FACT_WIDTH, Facts, call, facts};
+use crate::store::row::{CALL_COLUMNS, FACT_WIDTH, Facts, Stored, call, facts};
 use crate::store::ticket::{Head, head_beside};
 use crate::store::writer::{HeadRow, key};
 use crate::store::{corrupt, sqlite};
@@ -157,7 +157,7 @@ fn check_calls(
     let mut statement = db.prepare(&format!("SELECT {CALL_COLUMNS} FROM call ORDER BY seq")).map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     let mut sums = Deltas::default();
-    let mut seen = Facts::default();
+    let (mut seen, mut scratch) = (Facts::default(), Vec::new());
     let (mut last, mut link) = (0, CHAIN_START);
     let mut indexed = 0_i64;
     let compare = |seq: i64, link: &Digest, found: &mut Verification| {
@@ -184,7 +184,7 @@ fn check_calls(
         link = chain(&link, &stored);
         compare(seq, &link, found);
         match call(db, names, row) {
-            Ok(read) if digest(&read.call, read.price.as_deref()) == stored => {}
+            Ok(read) if fingerprint(&read, &mut scratch) == stored => {}
             Ok(read) => {
                 let id = read.call.id.unwrap_or_default();
                 found.add(ProblemKind::Changed, format!("call {seq} ({id:?}) isn't what was recorded"));
@@ -224,6 +224,11 @@ fn check_calls(
         found.add(ProblemKind::Index, format!("the index of ids has {keys} entries instead of {indexed}"));
     }
     Ok(sums)
+}
+
+/// The fingerprint that a call should have.
+fn fingerprint(stored: &Stored, scratch: &mut Vec<u8>) -> Digest {
+    digest(stored.call.id.as_deref().unwrap_or_default(), &stored.call, stored.price.as_deref(), scratch)
 }
 
 /// Runs of pruned calls: the first, the last, and the chain's value after it.

@@ -100,6 +100,11 @@ impl Counters {
         Ok(())
     }
 
+    /// Whether calls count for any budget.
+    pub(crate) fn count_calls(&self) -> bool {
+        !self.active.is_empty()
+    }
+
     /// Notes a call that was recorded just now.
     pub(crate) fn add(&mut self, call: &Call) -> Result<()> {
         for (place, active) in self.active.iter_mut().enumerate() {

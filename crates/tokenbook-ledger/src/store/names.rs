@@ -121,7 +121,7 @@ impl Interner {
     }
 
     /// Gives a list of names its number and its members theirs.
-    pub(crate) fn list(&mut self, db: &Connection, texts: &[String], members: &mut Vec<i64>) -> Result<i64> {
+    pub(crate) fn list(&mut self, db: &Connection, texts: &[&str], members: &mut Vec<i64>) -> Result<i64> {
         members.clear();
         if texts.is_empty() {
             return Ok(0);

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 use tokenbook::Result;
 
 use crate::digest::Digest;
-use crate::store::row::Rest;
+use crate::store::prepared::Rest;
 use crate::store::{corrupt, sqlite};
 use crate::sums::COLUMN_KINDS;
 
@@ -44,9 +44,8 @@ pub(crate) mod field {
 /// One tool's tokens: its name's number, those of its definition, those of its results.
 pub(crate) type ToolColumn = Vec<(i64, Option<u64>, Option<u64>)>;
 
-/// Packs a call's fields: the fingerprint, the numbers, the tools, and the rare fields' JSON.
-pub(crate) fn pack(to: &mut Vec<u8>, digest: &Digest, numbers: &[u64; field::COUNT], tools: &ToolColumn, rest: &str) {
-    to.clear();
+/// Packs a call's fields behind what is there: the fingerprint, the numbers, the tools, and the rare fields' JSON.
+pub(crate) fn pack(to: &mut Vec<u8>, digest: &Digest, numbers: &[u64; field::COUNT], tools: &ToolColumn, rest: &[u8]) {
     to.extend_from_slice(digest);
     for number in numbers {
         write(to, *number);
@@ -57,7 +56,7 @@ pub(crate) fn pack(to: &mut Vec<u8>, digest: &Digest, numbers: &[u64; field::COU
         write(to, definition.map_or(0, |tokens| tokens + 1));
         write(to, result.map_or(0, |tokens| tokens + 1));
     }
-    to.extend_from_slice(rest.as_bytes());
+    to.extend_from_slice(rest);
 }
 
 /// A call's fields, unpacked.
@@ -146,7 +145,7 @@ fn one(data: &[u8], wanted: usize) -> Option<Value> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
-fn write(to: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn write(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         to.push(value as u8 | 0x80);
         value >>= 7;
@@ -155,7 +154,7 @@ fn write(to: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads a number of at most 63 bits.
-fn read(bytes: &mut &[u8]) -> Option<i64> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Option<i64> {
     let mut value = 0_i64;
     for (at, &byte) in bytes.iter().take(9).enumerate() {
         value |= i64::from(byte & 0x7f) << (7 * at);
@@ -184,7 +183,7 @@ mod tests {
         ) {
             let numbers: [u64; field::COUNT] = numbers.try_into().expect("so many");
             let mut data = Vec::new();
-            pack(&mut data, &[7; 16], &numbers, &tools, &rest);
+            pack(&mut data, &[7; 16], &numbers, &tools, rest.as_bytes());
             let back = Packed::read(&data).expect("our own form");
             prop_assert_eq!(digest_of(&data).expect("the fingerprint"), [7; 16]);
             prop_assert_eq!(back.numbers.map(i64::unsigned_abs), numbers);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokenbook::{Error, ErrorCode, Result};
 
 use crate::ledger::{Flushed, QueuedFailure, Status};
-use crate::store::row::Prepared;
+use crate::store::prepared::Load;
 use crate::store::writer::Writer;
 
 /// Most calls of one transaction.
@@ -20,12 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_micros(500);
 /// A piece of work for the writer's thread.
 pub(crate) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// Calls that are committed together, and what became of each.
+/// What became of each call of those that are committed together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     done: OnceLock<Vec<Result<Status>>>,
-    /// The calls that were written: each thread that waits frees the memory of its own, which it will need again.
-    written: OnceLock<Vec<Mutex<Option<Item>>>>,
 }
 
 impl Batch {
@@ -35,31 +33,15 @@ impl Batch {
         let _ = self.done.set(results);
     }
 
-    /// Frees a call that was written.
-    pub(crate) fn let_go(&self, at: usize) {
-        if let Some(written) = self.written.get().and_then(|written| written.get(at)) {
-            let item = written.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop(item);
-        }
-    }
-
     /// Waits for the commit.
     pub(crate) fn wait(&self) -> &[Result<Status>] {
         self.done.wait()
     }
 }
 
-/// A call on its way.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) prepared: Prepared,
-    /// Whether nobody waits for its answer.
-    queued: bool,
-}
-
 /// What the writer does next.
 pub(crate) enum Work {
-    Batch(Vec<Item>, Arc<Batch>),
+    Batch(Load, Arc<Batch>),
     Job(Job),
     /// Nothing has come for a while.
     Idle,
@@ -68,7 +50,11 @@ pub(crate) enum Work {
 
 #[derive(Default)]
 struct State {
-    items: Vec<Item>,
+    load: Load,
+    /// Memory of calls that are written, for the next ones.
+    spare: Load,
+    /// How many of the calls are waited for.
+    awaited: usize,
     open: Arc<Batch>,
     in_flight: Option<Arc<Batch>>,
     jobs: VecDeque<Job>,
@@ -103,26 +89,24 @@ impl Queue {
     /// # Errors
     ///
     /// [`ErrorCode::Unavailable`] when the ledger is closed, or when `limit` calls are waiting already.
-    pub(crate) fn submit(
-        &self,
-        calls: impl ExactSizeIterator<Item = Prepared>,
-        queued: bool,
-        limit: usize,
-    ) -> Result<(Arc<Batch>, usize)> {
+    pub(crate) fn submit(&self, calls: &mut Load, queued: bool, limit: usize) -> Result<(Arc<Batch>, usize)> {
         let mut state = self.lock();
         if state.closing || state.gone {
             return Err(Error::new(ErrorCode::Unavailable, "the ledger is closed"));
         }
-        if queued && state.items.len() >= limit {
+        if queued && state.load.len() >= limit {
             return Err(Error::new(
                 ErrorCode::Unavailable,
                 format!("{limit} calls wait to be written: the disk is slow or full"),
             ));
         }
-        let first = state.items.len();
-        state.items.extend(calls.map(|prepared| Item { prepared, queued }));
+        let first = state.load.len();
+        if !queued {
+            state.awaited += calls.len();
+        }
+        state.load.append(calls);
         let batch = Arc::clone(&state.open);
-        let wake = state.items.len() >= state.target;
+        let wake = state.load.len() >= state.target;
         if wake {
             // Once is enough: the writer takes a while to get up, and each call to it costs the kernel's time.
             state.target = usize::MAX;
@@ -181,7 +165,7 @@ impl Queue {
     /// Waits until all that was put in before is written, and leaves what became of it for the next flush.
     pub(crate) fn settle(&self) {
         let mut state = self.lock();
-        let batch = if state.items.is_empty() {
+        let batch = if state.load.is_empty() {
             state.in_flight.clone()
         } else {
             state.target = 0;
@@ -204,8 +188,8 @@ impl Queue {
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.gone = true;
-        let count = state.items.len();
-        state.items.clear();
+        let count = state.load.len();
+        state.load.clear();
         state.jobs.clear();
         let error = Error::new(ErrorCode::Internal, "the ledger's writer has ended");
         state.open.finish(vec![Err(error); count]);
@@ -217,13 +201,13 @@ impl Queue {
         let mut state = self.lock();
         let mut deadline = None;
         loop {
-            if (state.items.is_empty() || state.jobs_turn)
+            if (state.load.is_empty() || state.jobs_turn)
                 && let Some(job) = state.jobs.pop_front()
             {
                 state.jobs_turn = false;
                 return Work::Job(job);
             }
-            if state.items.is_empty() {
+            if state.load.is_empty() {
                 if state.closing {
                     return Work::Close;
                 }
@@ -234,7 +218,7 @@ impl Queue {
                 };
                 let (after, waited) = self.work.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
                 state = after;
-                if waited.timed_out() && state.items.is_empty() && state.jobs.is_empty() && !state.closing {
+                if waited.timed_out() && state.load.is_empty() && state.jobs.is_empty() && !state.closing {
                     return Work::Idle;
                 }
                 continue;
@@ -242,7 +226,7 @@ impl Queue {
             // Callers that were answered together come back together: waiting a little puts them into one commit.
             let now = Instant::now();
             let until = *deadline.get_or_insert_with(|| now + (state.commit / 4).min(LONGEST_WAIT));
-            let gathering = state.items.len() < state.expected && state.target != 0 && !state.closing;
+            let gathering = state.load.len() < state.expected && state.target != 0 && !state.closing;
             if gathering && now < until {
                 state.target = state.expected;
                 state = self.work.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0;
@@ -250,26 +234,30 @@ impl Queue {
             }
             state.target = usize::MAX;
             state.jobs_turn = true;
-            state.expected = state.items.iter().filter(|item| !item.queued).count().min(MAX_BATCH);
-            let items = std::mem::take(&mut state.items);
+            state.expected = std::mem::take(&mut state.awaited).min(MAX_BATCH);
+            let spare = std::mem::take(&mut state.spare);
+            let load = std::mem::replace(&mut state.load, spare);
             let batch = std::mem::take(&mut state.open);
             state.in_flight = Some(Arc::clone(&batch));
-            return Work::Batch(items, batch);
+            return Work::Batch(load, batch);
         }
     }
 
     /// Notes what became of a batch, then tells its callers.
-    pub(crate) fn finish(&self, items: Vec<Item>, batch: &Batch, results: Vec<Result<Status>>, took: Duration) {
+    pub(crate) fn finish(&self, mut load: Load, batch: &Batch, results: Vec<Result<Status>>, took: Duration) {
         let mut state = self.lock();
         state.commit = took;
-        for (item, result) in items.iter().zip(&results).filter(|(item, _)| item.queued) {
+        for (at, result) in results.iter().enumerate() {
+            if !load.get(at).of.queued {
+                continue;
+            }
             match result {
                 Ok(Status::Recorded) => state.flushed.recorded += 1,
                 Ok(Status::Duplicate) => state.flushed.duplicates += 1,
                 Err(error) => {
                     state.flushed.failed += 1;
                     if state.flushed.failures.len() < MAX_FAILURES {
-                        let id = item.prepared.id().to_owned();
+                        let id = load.get(at).id().to_owned();
                         state.flushed.failures.push(QueuedFailure { id, error: error.clone() });
                     }
                 }
@@ -277,8 +265,9 @@ impl Queue {
         }
         state.in_flight = None;
         drop(state);
-        // Set once: a batch is finished once.
-        let _ = batch.written.set(items.into_iter().map(|item| Mutex::new(Some(item))).collect());
         batch.finish(results);
+        // Only now: nobody waits for memory to be freed.
+        load.clear();
+        self.lock().spare = load;
     }
 }

@@ -1,113 +1,28 @@
 //! A call as a row, there and back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{CachedStatement, Connection, Row};
-use serde::{Deserialize, Serialize};
 use tokenbook::{Count, Result, Timestamp, TokenKind, Usage, Usd};
 
-use crate::digest::{Digest, canonical_json, content_id, digest};
-use crate::ledger::Along;
 use crate::record::{Call, CallCost, Outcome, ToolTokens};
 use crate::spread::Sizes;
-use crate::store::names::{Class, Combo, Interner, Names};
+use crate::store::form::Form;
+use crate::store::names::{Class, Interner, Names};
 use crate::store::packed::{Packed, ToolColumn, field, pack};
+use crate::store::prepared::{Rest, View};
 use crate::store::{corrupt, sqlite};
 use crate::sums::{COLUMN_KINDS, KINDS, Share, Sum};
 
-const PARTIAL: i64 = 1;
-const TRUNCATED_SHIFT: u32 = 1;
-const BATCH_SHIFT: u32 = 3;
-const COST_SHIFT: u32 = 5;
-const PRICED: i64 = 1;
-const STATED: i64 = 2;
-const USAGE_KNOWN: i64 = 1 << 7;
-
-/// A checked call with what can be worked out before the writer's turn.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    // Boxed, since it is handed on three times and has almost a kilobyte.
-    pub(crate) call: Box<Call>,
-    pub(crate) digest: Digest,
-    /// The hold to let go with it; no part of the record.
-    pub(crate) hold: Option<i64>,
-    /// What its request was estimated to be; no part of the record.
-    pub(crate) estimated: Option<Count>,
-    price: Option<String>,
-    rest: Option<String>,
-}
-
-/// The rare fields, as JSON.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rest {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    operation_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parent_id: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    tokens: BTreeMap<String, Count>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    server_tool_requests: BTreeMap<String, Count>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    metadata: BTreeMap<String, String>,
-}
-
-impl Prepared {
-    /// Checks a call and gives it an id if it has none.
-    pub(crate) fn new(call: Call) -> Result<Self> {
-        let mut call = Box::new(call);
-        call.normalise()?;
-        let price = match &call.cost {
-            CallCost::Priced { price: Some(price), .. } => Some(canonical_json(price)?),
-            _ => None,
-        };
-        if call.id.is_none() {
-            call.id = Some(content_id(&call));
-        }
-        let digest = digest(&call, price.as_deref());
-        let rest = Rest::of(&call);
-        let rest = (rest != Rest::default())
-            .then(|| serde_json::to_string(&rest).expect("names and numbers are written as they are"));
-        Ok(Self { call, digest, hold: None, estimated: None, price, rest })
-    }
-
-    /// Prepares a call with what goes along with it.
-    pub(crate) fn along(call: Call, along: Along) -> Result<Self> {
-        let mut prepared = Self::new(call)?;
-        prepared.hold = along.hold_id.map(|id| i64::try_from(id.get()).unwrap_or(i64::MAX));
-        prepared.estimated = along.estimated_tokens;
-        Ok(prepared)
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        self.call.id.as_deref().expect("given when it was prepared")
-    }
-}
-
-impl Rest {
-    fn of(call: &Call) -> Self {
-        let mut rest = Self {
-            operation_id: call.operation_id.clone(),
-            attempt: call.attempt,
-            parent_id: call.parent_id.clone(),
-            metadata: call.metadata.clone(),
-            ..Self::default()
-        };
-        if let Some(usage) = &call.usage {
-            for kind in &KINDS[COLUMN_KINDS..] {
-                let tokens = usage.get(*kind);
-                if !tokens.is_zero() {
-                    rest.tokens.insert(kind.name().to_owned(), tokens);
-                }
-            }
-            rest.server_tool_requests.clone_from(&usage.server_tool_requests);
-        }
-        rest
-    }
-}
+pub(crate) const PARTIAL: i64 = 1;
+pub(crate) const TRUNCATED_SHIFT: u32 = 1;
+pub(crate) const BATCH_SHIFT: u32 = 3;
+pub(crate) const COST_SHIFT: u32 = 5;
+pub(crate) const PRICED: i64 = 1;
+pub(crate) const STATED: i64 = 2;
+pub(crate) const USAGE_KNOWN: i64 = 1 << 7;
 
 /// What rollups need of a call.
 #[derive(Debug, Default)]
@@ -189,20 +104,20 @@ impl Facts {
 
 /// The numbers of a call that sums are made of, from wherever they come.
 #[derive(Debug, Default)]
-struct Numbers<'a> {
-    failed: bool,
-    flags: i64,
-    cost: Option<i64>,
-    columns: [i64; COLUMN_KINDS],
-    rare: Option<&'a Rest>,
-    max_tokens: Option<i64>,
-    duration_ms: Option<i64>,
-    first_token_ms: Option<i64>,
+pub(crate) struct Numbers<'a> {
+    pub(crate) failed: bool,
+    pub(crate) flags: i64,
+    pub(crate) cost: Option<i64>,
+    pub(crate) columns: [i64; COLUMN_KINDS],
+    pub(crate) rare: Option<&'a Rest>,
+    pub(crate) max_tokens: Option<i64>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) first_token_ms: Option<i64>,
 }
 
 impl Numbers<'_> {
     /// What the call's price depends on, given the names that do.
-    fn class(&self, answered_model: i64, service_tier: i64, region: i64) -> Class {
+    pub(crate) fn class(&self, answered_model: i64, service_tier: i64, region: i64) -> Class {
         let server_tools =
             self.rare.is_some_and(|rare| rare.server_tool_requests.values().any(|count| !count.is_zero()));
         Class {
@@ -221,18 +136,22 @@ impl Numbers<'_> {
     /// All input and all output.
     fn sides(&self) -> (u64, u64) {
         let (mut input, mut output) = (0_u64, 0_u64);
-        for (index, kind) in KINDS.iter().enumerate() {
-            let count = match self.columns.get(index) {
-                Some(count) => u64::try_from(*count).unwrap_or_default(),
-                None => self.rare.and_then(|rare| rare.tokens.get(kind.name())).map_or(0, |count| count.get()),
-            };
+        let mut add = |kind: TokenKind, count: u64| {
             let side = if kind.side() == tokenbook::Side::Output { &mut output } else { &mut input };
             *side = side.saturating_add(count);
+        };
+        for (count, kind) in self.columns.iter().zip(KINDS) {
+            add(kind, u64::try_from(*count).unwrap_or_default());
+        }
+        if let Some(rare) = self.rare.filter(|rare| !rare.tokens.is_empty()) {
+            for kind in &KINDS[COLUMN_KINDS..] {
+                add(*kind, rare.tokens.get(kind.name()).map_or(0, |count| count.get()));
+            }
         }
         (input, output)
     }
 
-    fn sizes(&self, sizes: &mut Sizes) {
+    pub(crate) fn sizes(&self, sizes: &mut Sizes) {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         *sizes = Sizes {
             duration_ms: self.duration_ms.map(unsigned),
@@ -246,7 +165,7 @@ impl Numbers<'_> {
         }
     }
 
-    fn share(&self, share: &mut Share) {
+    pub(crate) fn share(&self, share: &mut Share) {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         share.add(Sum::Calls, 1);
         share.add(Sum::Failed, u64::from(self.failed));
@@ -299,145 +218,122 @@ impl Numbers<'_> {
     }
 }
 
-fn signed(count: Count) -> i64 {
+pub(crate) fn signed(count: Count) -> i64 {
     i64::try_from(count.get()).expect("a count has 53 bits")
 }
 
-const INSERT: &str = "INSERT INTO call (seq, id, at, combo, session, cost, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// Statements that insert so many calls at once: most of what a small insert costs is the statement's own beginning and end.
+const INSERTS: [usize; 3] = [16, 4, 1];
 
-/// Lists of one call as numbers, kept to spare allocations.
+/// How many columns a call has.
+const COLUMNS: usize = 7;
+
+static INSERT_SQL: LazyLock<[String; INSERTS.len()]> = LazyLock::new(|| {
+    INSERTS.map(|rows| {
+        let rows = vec!["(?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+        format!("INSERT INTO call (seq, id, at, combo, session, cost, data) VALUES {rows}")
+    })
+});
+
+/// What is packed of calls, kept to spare allocations.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    offered: Vec<i64>,
-    called: Vec<i64>,
     tools: ToolColumn,
     data: Vec<u8>,
 }
 
-/// Inserts calls; made once a batch, since looking up a long statement costs as much as a small insert.
-pub(crate) struct Inserter<'db> {
-    db: &'db Connection,
-    statement: CachedStatement<'db>,
-    scratch: &'db mut Scratch,
+/// A call that is yet to be inserted.
+struct Next<'load> {
+    seq: i64,
+    call: View<'load>,
+    combo: i64,
+    session: i64,
+    /// Where its packed fields are.
+    data: Range<usize>,
 }
 
-impl<'db> Inserter<'db> {
-    pub(crate) fn new(db: &'db Connection, scratch: &'db mut Scratch) -> Result<Self> {
-        Ok(Self { db, statement: db.prepare_cached(INSERT).map_err(sqlite)?, scratch })
+/// Inserts calls, several at once; made once a batch, since looking up a long statement costs as much as a small insert.
+pub(crate) struct Inserter<'db, 'load> {
+    db: &'db Connection,
+    statements: [Option<CachedStatement<'db>>; INSERTS.len()],
+    scratch: &'db mut Scratch,
+    next: Vec<Next<'load>>,
+}
+
+impl<'db, 'load> Inserter<'db, 'load> {
+    pub(crate) fn new(db: &'db Connection, scratch: &'db mut Scratch) -> Self {
+        scratch.data.clear();
+        Self { db, statements: [const { None }; INSERTS.len()], scratch, next: Vec::with_capacity(INSERTS[0]) }
     }
 
-    /// Inserts a call and says what rollups need of it.
+    /// Inserts what is yet to be inserted: to be called before anybody looks for it.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let mut next = &self.next[..];
+        for ((known, rows), sql) in self.statements.iter_mut().zip(INSERTS).zip(&*INSERT_SQL) {
+            while let Some((some, others)) = next.split_at_checked(rows) {
+                let statement = match known {
+                    Some(statement) => statement,
+                    None => known.insert(self.db.prepare_cached(sql).map_err(sqlite)?),
+                };
+                for (at, one) in some.iter().enumerate() {
+                    let first = at * COLUMNS;
+                    let bound = statement
+                        .raw_bind_parameter(first + 1, one.seq)
+                        .and_then(|()| statement.raw_bind_parameter(first + 2, one.call.id()))
+                        .and_then(|()| statement.raw_bind_parameter(first + 3, one.call.of.at))
+                        .and_then(|()| statement.raw_bind_parameter(first + 4, one.combo))
+                        .and_then(|()| statement.raw_bind_parameter(first + 5, one.session))
+                        .and_then(|()| statement.raw_bind_parameter(first + 6, one.call.of.cost))
+                        .and_then(|()| statement.raw_bind_parameter(first + 7, &self.scratch.data[one.data.clone()]));
+                    bound.map_err(sqlite)?;
+                }
+                statement.raw_execute().map_err(sqlite)?;
+                next = others;
+            }
+        }
+        self.next.clear();
+        self.scratch.data.clear();
+        Ok(())
+    }
+
+    /// Inserts a call, now or with the next flush, and says what rollups need of it.
     pub(crate) fn insert(
         &mut self,
         interner: &mut Interner,
+        form: &mut Form,
         seq: i64,
-        provider: i64,
-        prepared: &Prepared,
+        call: View<'load>,
         facts: &mut Facts,
     ) -> Result<()> {
-        let Self { db, statement, scratch } = self;
-        let db = *db;
-        let call = &prepared.call;
-        let combo = Combo {
-            agent: interner.optional(db, call.agent.as_deref())?,
-            action: interner.optional(db, call.action.as_deref())?,
-            model: interner.name(db, &call.model)?,
-            provider,
-            failed: call.outcome == Outcome::Error,
-        };
-        let combo_id = interner.combo(db, combo)?;
-        let session = interner.optional(db, call.session.as_deref())?;
-        facts.reset(call.at.ms(), combo_id, session);
-
-        let (cost_kind, cost, note) = match &call.cost {
-            CallCost::Priced { total_usd, .. } => (PRICED, Some(*total_usd), prepared.price.as_deref()),
-            CallCost::Stated { total_usd } => (STATED, Some(*total_usd), None),
-            CallCost::Unpriced { reason } => (0, None, Some(reason.as_str())),
-        };
-        let cost = cost.map(|cost| i64::try_from(cost.pico()).expect("checked when it was prepared"));
-        let three_way = |value: Option<bool>| value.map_or(0, |value| 1 + i64::from(value));
-        let flags = (i64::from(call.partial) * PARTIAL)
-            | (three_way(call.truncated) << TRUNCATED_SHIFT)
-            | (three_way(call.batch) << BATCH_SHIFT)
-            | (cost_kind << COST_SHIFT)
-            | if call.usage.is_some() { USAGE_KNOWN } else { 0 };
-        let mut columns = [0; COLUMN_KINDS];
-        if let Some(usage) = &call.usage {
-            for (column, kind) in columns.iter_mut().zip(KINDS) {
-                *column = signed(usage.get(kind));
-            }
-        }
-        let tags = interner.list(db, &call.tags, &mut facts.tags)?;
-        let offered = interner.list(db, &call.tools_offered, &mut scratch.offered)?;
-        let called = interner.list(db, &call.tools_called, &mut scratch.called)?;
+        let Self { db, scratch, next, .. } = self;
+        let session = interner.optional(db, call.session())?;
+        facts.reset(call.of.at, form.combo, session);
+        let numbers = Numbers { failed: form.failed, ..call.numbers() };
         scratch.tools.clear();
-        for tool in &call.tool_tokens {
-            let number = interner.name(db, &tool.tool)?;
-            scratch.tools.push((number, tool.definition_tokens.map(Count::get), tool.result_tokens.map(Count::get)));
-        }
-        facts.set_tools(&scratch.offered, &scratch.called, &scratch.tools);
-
-        let (max_tokens, duration_ms, first_token_ms) =
-            (call.max_tokens.map(signed), call.duration_ms.map(signed), call.time_to_first_token_ms.map(signed));
-        let rare = (!prepared.rest.as_deref().unwrap_or_default().is_empty()).then(|| Rest::of(call));
-        let numbers = Numbers {
-            failed: combo.failed,
-            flags,
-            cost,
-            columns,
-            rare: rare.as_ref(),
-            max_tokens,
-            duration_ms,
-            first_token_ms,
-        };
-        numbers.share(&mut facts.share);
-        numbers.sizes(&mut facts.sizes);
+        let tokens = form.tools.iter().zip(call.tool_tokens());
+        scratch.tools.extend(tokens.map(|(tool, (definition, result))| (*tool, definition, result)));
+        facts.set_tools(&form.offered, &form.called, &scratch.tools);
+        form.facts(db, interner, &numbers, facts)?;
 
         let mut packed = [0; field::COUNT];
-        let mut put = |field: usize, value: i64| packed[field] = value.unsigned_abs();
-        put(field::FLAGS, flags);
-        put(field::TAGS, tags);
-        put(field::OFFERED, offered);
-        put(field::CALLED, called);
-        for (field, text) in [
-            (field::ANSWERED_MODEL, call.answered_model.as_deref()),
-            (field::API, call.api.as_deref()),
-            (field::NOTE, note),
-            (field::STOP_REASON, call.stop_reason.as_deref()),
-            (field::STOP_KIND, call.stop_kind.as_deref()),
-            (field::ERROR_CLASS, call.error_class.as_deref()),
-            (field::SERVICE_TIER, call.service_tier.as_deref()),
-            (field::REGION, call.region.as_deref()),
-            (field::EXACTNESS, call.exactness.as_deref()),
-        ] {
-            put(field, interner.optional(db, text)?);
+        for (packed, number) in packed.iter_mut().zip(form.fields) {
+            *packed = number.unsigned_abs();
         }
+        packed[field::FLAGS] = numbers.flags.unsigned_abs();
         for (field, value) in [
-            (field::MAX_TOKENS, max_tokens),
-            (field::DURATION_MS, duration_ms),
-            (field::FIRST_TOKEN_MS, first_token_ms),
+            (field::MAX_TOKENS, numbers.max_tokens),
+            (field::DURATION_MS, numbers.duration_ms),
+            (field::FIRST_TOKEN_MS, numbers.first_token_ms),
         ] {
-            put(field, value.map_or(0, |value| value + 1));
+            packed[field] = value.map_or(0, |value| value.unsigned_abs() + 1);
         }
-        for (field, column) in (field::TOKENS..).zip(columns) {
-            put(field, column);
+        for (packed, column) in packed[field::TOKENS..].iter_mut().zip(numbers.columns) {
+            *packed = column.unsigned_abs();
         }
-        let [answered_model, service_tier, region] =
-            [field::ANSWERED_MODEL, field::SERVICE_TIER, field::REGION].map(|field| packed[field].cast_signed());
-        (facts.tag_list, facts.called) = (tags, called);
-        facts.class = interner.class(db, numbers.class(answered_model, service_tier, region))?;
-        let rest = prepared.rest.as_deref().unwrap_or_default();
-        pack(&mut scratch.data, &prepared.digest, &packed, &scratch.tools, rest);
-        let bound = statement
-            .raw_bind_parameter(1, seq)
-            .and_then(|()| statement.raw_bind_parameter(2, prepared.id()))
-            .and_then(|()| statement.raw_bind_parameter(3, call.at.ms()))
-            .and_then(|()| statement.raw_bind_parameter(4, combo_id))
-            .and_then(|()| statement.raw_bind_parameter(5, session))
-            .and_then(|()| statement.raw_bind_parameter(6, cost))
-            .and_then(|()| statement.raw_bind_parameter(7, &scratch.data[..]));
-        bound.and_then(|()| statement.raw_execute()).map_err(sqlite)?;
-        Ok(())
+        let start = scratch.data.len();
+        pack(&mut scratch.data, &call.of.digest, &packed, &scratch.tools, call.rest());
+        next.push(Next { seq, call, combo: form.combo, session, data: start..scratch.data.len() });
+        if next.len() == INSERTS[0] { self.flush() } else { Ok(()) }
     }
 }
 

@@ -1,14 +1,13 @@
 //! The one thread that writes: it commits what has gathered, keeps rollups, head and log in order.
 
 use std::fs::TryLockError;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use tokenbook::{Error, ErrorCode, Result};
 
 use crate::alert::ToolHours;
@@ -20,9 +19,12 @@ use crate::ledger::Status;
 use crate::samples;
 use crate::store::files::{Paths, open_beside};
 use crate::store::fold::Deltas;
+use crate::store::form::Forms;
 use crate::store::names::{Interner, Names};
+use crate::store::prepared::{Load, View};
 use crate::store::queue::{MAX_BATCH, Queue, Work};
-use crate::store::row::{self, CALL_COLUMNS, Facts, Inserter, Prepared, Scratch};
+use crate::store::row::{self, CALL_COLUMNS, Facts, Inserter, Scratch};
+use crate::store::search::Search;
 use crate::store::ticket::{Head, Held, Ticket};
 use crate::store::{corrupt, io, sqlite};
 
@@ -90,13 +92,13 @@ impl HeadRow {
 
 /// What the writer knows of the latest calls without reading them.
 #[derive(Debug, Default)]
-struct Tail {
+pub(crate) struct Tail {
     /// As of which head; anything else in the file means that another process wrote.
     known: Option<Known>,
     /// Number of the call by the key of its id, of those not yet indexed.
-    keys: FastMap<i64, i64>,
+    pub(crate) keys: FastMap<i64, i64>,
     /// Further calls under a key that is taken.
-    more: Vec<(i64, i64)>,
+    pub(crate) more: Vec<(i64, i64)>,
     /// Of the calls not yet folded.
     deltas: Deltas,
     tool_hours: ToolHours,
@@ -157,6 +159,7 @@ pub(crate) struct Writer {
     paths: Option<Paths>,
     memory: Option<Arc<RwLock<()>>>,
     interner: Interner,
+    forms: Forms,
     scratch: Scratch,
     tail: Tail,
     log_pages: Arc<AtomicI32>,
@@ -202,6 +205,7 @@ impl Writer {
             paths,
             memory,
             interner: Interner::default(),
+            forms: Forms::default(),
             scratch: Scratch::default(),
             tail: Tail::default(),
             log_pages,
@@ -228,17 +232,16 @@ impl Writer {
                         self.recover();
                     }
                 }
-                Work::Batch(items, batch) => {
+                Work::Batch(load, batch) => {
                     let start = Instant::now();
-                    let mut results = Vec::with_capacity(items.len());
+                    let mut results = Vec::with_capacity(load.len());
                     let mut held = None;
-                    for part in items.chunks(MAX_BATCH) {
+                    for first in (0..load.len()).step_by(MAX_BATCH) {
+                        let part = first..load.len().min(first + MAX_BATCH);
                         // Two tickets of one process would wait for each other.
                         drop(held.take());
-                        let done = catch_unwind(AssertUnwindSafe(|| {
-                            self.commit(part.len(), part.iter().map(|item| &item.prepared))
-                        }))
-                        .unwrap_or_else(|_| {
+                        let done = catch_unwind(AssertUnwindSafe(|| self.commit(&load, part.clone())));
+                        let done = done.unwrap_or_else(|_| {
                             self.recover();
                             Err(Error::new(ErrorCode::Internal, "a bug in the ledger's writer; nothing was written"))
                         });
@@ -247,10 +250,10 @@ impl Writer {
                                 results.extend(some);
                                 held = ticket;
                             }
-                            Err(error) => results.resize_with(results.len() + part.len(), || Err(error.clone())),
+                            Err(error) => results.resize_with(part.end, || Err(error.clone())),
                         }
                     }
-                    queue.finish(items, &batch, results, start.elapsed());
+                    queue.finish(load, &batch, results, start.elapsed());
                     // After the answer: nobody waits for it, and no other process writes meanwhile.
                     self.checkpoint_if_due();
                     drop(held);
@@ -298,6 +301,7 @@ impl Writer {
 
     fn forget(&mut self) {
         self.interner.forget();
+        self.forms.forget();
         self.tail.forget();
         self.counters.forget();
     }
@@ -309,15 +313,11 @@ impl Writer {
     }
 
     /// Writes calls in one transaction; the ticket comes back with the results.
-    fn commit<'a>(
-        &mut self,
-        count: usize,
-        calls: impl Iterator<Item = &'a Prepared>,
-    ) -> Result<(Vec<Result<Status>>, Option<Held>)> {
+    fn commit(&mut self, load: &Load, part: Range<usize>) -> Result<(Vec<Result<Status>>, Option<Held>)> {
         self.transact(|writer, head| {
-            let mut results = Vec::with_capacity(count);
+            let mut results = Vec::with_capacity(part.len());
             writer.counters.refresh(&writer.db)?;
-            writer.insert_all(head, calls, &mut results)?;
+            writer.insert_all(head, load, part, &mut results)?;
             let (counters, mut context) = writer.counting(head);
             counters.write(&mut context)?;
             if writer.is_fold_due(head) {
@@ -443,50 +443,62 @@ impl Writer {
         })
     }
 
-    fn insert_all<'a>(
+    fn insert_all(
         &mut self,
         head: &mut HeadRow,
-        calls: impl Iterator<Item = &'a Prepared>,
+        load: &Load,
+        part: Range<usize>,
         results: &mut Vec<Result<Status>>,
     ) -> Result<()> {
-        let Self { db, interner, scratch, tail, calendar, names, counters, .. } = self;
+        let Self { db, interner, forms, scratch, tail, calendar, names, counters, .. } = self;
         let db = &*db;
-        let calls: Vec<&Prepared> = calls.collect();
-        let mut places = Vec::with_capacity(calls.len());
-        for prepared in &calls {
-            let provider = interner.optional(db, prepared.call.provider.as_deref())?;
-            places.push((provider, key(provider, prepared.id())));
+        forms.forget_if_many();
+        let mut places = Vec::with_capacity(part.len());
+        for call in part.clone().map(|at| load.get(at)) {
+            let form = forms.place(db, interner, call)?;
+            places.push((form, key(forms.at(form).provider, call.id())));
         }
-        let mut search = Search::new(db, &places)?;
-        let mut inserter = Inserter::new(db, scratch)?;
+        let mut search = Search::new(db, places.iter().map(|(_, key)| *key))?;
+        let mut inserter = Inserter::new(db, scratch);
         let mut facts = Facts::default();
-        for (prepared, (provider, key)) in calls.into_iter().zip(places) {
-            if let Some((seq, same)) = search.find(tail, key, provider, prepared)? {
+        for (call, (form, key)) in part.map(|at| load.get(at)).zip(places) {
+            let form = forms.at(form);
+            let found = if search.may_find(tail, key) {
+                inserter.flush()?;
+                search.find(tail, key, form.provider, call)?
+            } else {
+                None
+            };
+            if let Some((seq, same)) = found {
                 results.push(if same {
-                    counters.release_with(prepared.hold);
+                    counters.release_with(call.of.hold);
                     Ok(Status::Duplicate)
                 } else {
-                    Err(conflict(db, names, seq, prepared)?)
+                    Err(conflict(db, names, seq, call)?)
                 });
                 continue;
             }
-            if prepared.call.at.ms() < head.pruned_before {
+            if call.of.at < head.pruned_before {
                 results.push(Err(pruned(head.pruned_before)));
                 continue;
             }
             head.seq += 1;
             head.count += 1;
-            head.chain = chain(&head.chain, &prepared.digest);
-            inserter.insert(interner, head.seq, provider, prepared, &mut facts)?;
-            samples::add(db, prepared)?;
+            head.chain = chain(&head.chain, &call.of.digest);
+            inserter.insert(interner, form, head.seq, call, &mut facts)?;
+            if let Some(sample) = call.of.sample {
+                samples::add(db, &form.model, sample)?;
+            }
             tail.insert(key, head.seq);
             tail.deltas.add(calendar, &facts);
             tail.tool_hours.add(facts.at, &facts.tools);
-            counters.add(&prepared.call)?;
-            counters.release_with(prepared.hold);
+            if counters.count_calls() {
+                counters.add(&call.call()?)?;
+            }
+            counters.release_with(call.of.hold);
             results.push(Ok(Status::Recorded));
         }
-        Ok(())
+        inserter.flush()
     }
 
     /// Brings the calls that wait into the rollups, and their ids into the index once there are enough.
@@ -546,71 +558,15 @@ impl Writer {
     }
 }
 
-/// The indexed calls under any of some keys.
-const KEYS: &str = "SELECT k.key, k.seq FROM rarray(?1) wanted CROSS JOIN call_key k ON k.key = wanted.value";
-
-/// Finds calls by id.
-struct Search<'db> {
-    call: CachedStatement<'db>,
-    /// The indexed calls under the keys of a batch: hardly any.
-    indexed: FastMap<i64, Vec<i64>>,
-}
-
-impl<'db> Search<'db> {
-    /// Looks the keys of a whole batch up at once, which costs a third of asking for one after the other.
-    fn new(db: &'db Connection, places: &[(i64, i64)]) -> Result<Self> {
-        let wanted: Vec<Value> = places.iter().map(|(_, key)| Value::Integer(*key)).collect();
-        let mut statement = db.prepare_cached(KEYS).map_err(sqlite)?;
-        let mut rows = statement.query([Rc::new(wanted)]).map_err(sqlite)?;
-        let mut indexed: FastMap<i64, Vec<i64>> = FastMap::default();
-        while let Some(row) = rows.next().map_err(sqlite)? {
-            indexed.entry(row.get(0).map_err(sqlite)?).or_default().push(row.get(1).map_err(sqlite)?);
-        }
-        let call = db.prepare_cached(
-            "SELECT c.id, k.provider, c.data FROM call c JOIN combo k ON k.id = c.combo WHERE c.seq = ?1",
-        );
-        Ok(Self { call: call.map_err(sqlite)?, indexed })
-    }
-
-    /// The number of the call with this id, and whether it has the same content.
-    fn find(&mut self, tail: &Tail, key: i64, provider: i64, prepared: &Prepared) -> Result<Option<(i64, bool)>> {
-        let first = tail.keys.get(&key).copied();
-        let more = tail.more.iter().filter(|(other, _)| *other == key).map(|(_, seq)| *seq);
-        let indexed = self.indexed.get(&key).into_iter().flatten().copied();
-        for seq in first.into_iter().chain(more).chain(indexed) {
-            if let Some(found) = Self::compare(&mut self.call, seq, provider, prepared)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    fn compare(
-        call: &mut CachedStatement<'_>,
-        seq: i64,
-        provider: i64,
-        prepared: &Prepared,
-    ) -> Result<Option<(i64, bool)>> {
-        let found = call
-            .query_row([seq], |row| {
-                let is_it = row.get_ref(0)?.as_str()? == prepared.id() && row.get::<_, i64>(1)? == provider;
-                Ok(is_it.then_some((seq, row.get_ref(2)?.as_blob()?.starts_with(&prepared.digest))))
-            })
-            .optional()
-            .map_err(sqlite)?;
-        Ok(found.flatten())
-    }
-}
-
 #[cold]
-fn conflict(db: &Connection, names: &mut Names, seq: i64, prepared: &Prepared) -> Result<Error> {
+fn conflict(db: &Connection, names: &mut Names, seq: i64, refused: View<'_>) -> Result<Error> {
     let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE seq = ?1");
     let mut statement = db.prepare_cached(&sql).map_err(sqlite)?;
     let mut rows = statement.query([seq]).map_err(sqlite)?;
     let row = rows.next().map_err(sqlite)?.ok_or_else(|| corrupt("a call is missing"))?;
     let stored = row::call(db, names, row)?;
-    let fields = differences(&stored.call, &prepared.call).join(", ");
-    let id = prepared.id();
+    let fields = differences(&stored.call, &refused.call()?).join(", ");
+    let id = refused.id();
     Ok(Error::new(
         ErrorCode::Conflict,
         format!("call {id:?} is recorded already with other content ({fields}); nothing was written"),
