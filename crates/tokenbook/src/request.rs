@@ -293,7 +293,7 @@ impl Counted {
         }
         if let Some(open) = Open::parse(name).filter(|open| open.covers(body)) {
             let reason = "by the model's own template, to which servers add what they like".to_owned();
-            return Self::estimated(framing::open::count(body, open), open.band(tools), reason);
+            return Self::estimated(framing::open::count(body, open), open.band(body), reason);
         }
         let other = Other::parse(name);
         let reason = if other.name == "unknown" {

@@ -74,7 +74,11 @@ def measured(record):
         return usage.get("prompt_eval_count") or usage.get("prompt_tokens") or 0
     if api in ANTHROPIC:
         return sum(usage.get(key) or 0 for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"))
-    return usage.get("prompt_tokens") or usage.get("input_tokens") or 0
+    prompt, cached = usage.get("prompt_tokens"), (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    # One host leaves out of its prompt what came from the cache, as the total shows.
+    if prompt and cached and usage.get("total_tokens") == prompt + cached + (usage.get("completion_tokens") or 0):
+        return prompt + cached
+    return prompt or usage.get("input_tokens") or 0
 
 
 def named(record):

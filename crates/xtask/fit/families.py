@@ -9,7 +9,7 @@ counts the shipped band would hold around them; the narrowest band that holds 92
 without the repository too.
 
 Then, where the template of prompts and the vocabulary are public: the same requests counted by both, as with the package
-`tokenbook-vocabularies`. Nothing of that is fitted but the bands. `deepseek-chat` and `deepseek-reasoner` were other models before
+`tokenbook-vocabularies`; gpt-oss is counted so without it, so that both columns are the same. Nothing of that is fitted but the bands. `deepseek-chat` and `deepseek-reasoner` were other models before
 DeepSeek V4, so what was recorded with them before is left out, and told.
 """
 

@@ -38,6 +38,11 @@ impl Draft {
         self.parts.push(DraftPart { kind, name: name.map(str::to_owned), index, units });
     }
 
+    /// Whether it has a part of this kind.
+    pub(super) fn has(&self, kind: PartKind) -> bool {
+        self.parts.iter().any(|part| part.kind == kind)
+    }
+
     pub(super) fn framing(&mut self, units: i64) {
         self.framing += units;
     }

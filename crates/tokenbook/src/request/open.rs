@@ -14,7 +14,7 @@ pub(super) struct Open {
 /// How a family writes a prompt.
 ///
 /// Sources: the chat templates and encoders that come with the weights of Qwen2.5, Qwen3 and Qwen3.5, `DeepSeek` V3, V3.1 and V4,
-/// and Kimi K2, on <https://huggingface.co>; checked on recorded requests.
+/// Kimi K2 and gpt-oss, on <https://huggingface.co>, and the crate `openai-harmony` 0.0.8; checked on recorded requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Template {
     /// With a system prompt of its own where the request has none.
@@ -35,6 +35,21 @@ pub(super) enum Template {
     KimiK2,
     /// Without one, and thinking is begun for it.
     KimiK25,
+    /// That of gpt-oss.
+    Harmony(Server),
+}
+
+/// What writes the prompt of gpt-oss, as far as the name by which a model is asked for tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    /// The library of its makers: hosts that call the model by its mere name.
+    Library,
+    /// The template that comes with the weights: hosts that put a maker before the name.
+    Template,
+    /// Whose names have a tag behind a colon.
+    Ollama,
+    /// Amazon's names.
+    Bedrock,
 }
 
 impl Template {
@@ -64,6 +79,18 @@ impl Template {
                 "<think>",
                 "</think>",
             ],
+            // The library reads what a text holds as text.
+            Self::Harmony(Server::Library | Server::Bedrock) => &[],
+            Self::Harmony(Server::Template | Server::Ollama) => &[
+                "<|start|>",
+                "<|end|>",
+                "<|message|>",
+                "<|channel|>",
+                "<|constrain|>",
+                "<|call|>",
+                "<|return|>",
+                "<|endoftext|>",
+            ],
             Self::KimiK2 | Self::KimiK25 => {
                 &["<|im_user|>", "<|im_assistant|>", "<|im_system|>", "<|im_middle|>", "<|im_end|>"]
             }
@@ -88,17 +115,24 @@ impl Open {
             Encoding::DeepseekV3 => Template::DeepseekV4,
             Encoding::KimiK2 if has("k2.") => Template::KimiK25,
             Encoding::KimiK2 => Template::KimiK2,
+            Encoding::O200kHarmony if has("gpt-oss:") => Template::Harmony(Server::Ollama),
+            Encoding::O200kHarmony if has("openai.gpt-oss") => Template::Harmony(Server::Bedrock),
+            Encoding::O200kHarmony if has("/") => Template::Harmony(Server::Template),
+            Encoding::O200kHarmony => Template::Harmony(Server::Library),
             _ => return None,
         };
         Some(Self { encoding, template })
     }
 
     /// How far off an estimate can be: servers of one model differ in what they add to its template.
-    pub(super) const fn band(self, tools: bool) -> Band {
-        match (self.template, tools) {
+    pub(super) fn band(self, body: &Body<'_>) -> Band {
+        match (self.template, !body.tools.is_empty()) {
+            // Hosts show a schema with more words of their own, or not at all.
+            (Template::Harmony(_), _) if body.output_schema.is_some() => Band::new(4, 400, 500),
             (Template::DeepseekV3 { .. } | Template::DeepseekV4, false) => Band::new(12, 20, 40),
             (Template::DeepseekV3 { .. } | Template::DeepseekV4, true) => Band::new(6, 20, 50),
             (Template::KimiK2 | Template::KimiK25, _) => Band::new(2, 40, 80),
+            (Template::Harmony(_), _) => Band::new(4, 20, 20),
             (Template::Qwen25 | Template::Qwen3 { .. } | Template::Qwen35, false) => Band::new(4, 20, 40),
             (Template::Qwen35, true) => Band::new(6, 20, 80),
             (Template::Qwen25 | Template::Qwen3 { .. }, true) => Band::new(8, 150, 370),
@@ -111,16 +145,20 @@ impl Open {
         let is_shown = |block: &Block<'_>| matches!(block, Block::Text(_) | Block::Call { .. } | Block::Result { .. });
         let blocks = || body.messages.iter().flat_map(|message| &message.blocks);
         let is_covered = match self.template {
+            // Thinking that comes as an item of its own isn't shown again.
+            Template::Harmony(_) => blocks().all(|block| is_shown(block) || matches!(block, Block::Thinking { .. })),
             Template::Qwen3 { own_tools: false, .. } | Template::Qwen35 | Template::DeepseekV4 => {
                 blocks().all(is_shown)
             }
             _ => body.tools.is_empty() && blocks().all(is_text),
         };
+        // Of what Ollama runs by its own API, and of what others serve as Responses, only gpt-oss is recorded.
+        let is_harmony = matches!(self.template, Template::Harmony(_));
         is_covered
-            && body.shape == Shape::Chat
+            && (body.shape == Shape::Chat || is_harmony && body.shape == Shape::Responses)
             && body.provider_tools.is_empty()
             && !body.messages.is_empty()
-            && !body.own_template
+            && (is_harmony || !body.own_template)
     }
 }
 

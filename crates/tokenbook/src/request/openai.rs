@@ -108,6 +108,7 @@ fn read_message<'a>(
     if role == Role::Tool {
         let call = message.text("tool_call_id").and_then(|id| names.get(id).copied());
         let name = call.map(|(name, _)| name).or_else(|| message.text("name"));
+        let name = name.or_else(|| message.text("tool_name"));
         alone = call.is_none_or(|(_, alone)| alone);
         let text = join(&blocks);
         blocks = vec![Block::Result { name, text }];
@@ -123,7 +124,8 @@ fn read_message<'a>(
         blocks.push(Block::Call { name, arguments });
     }
     let name = message.text("name").filter(|_| role != Role::Tool);
-    let reasoning = message.text("reasoning_content").or_else(|| message.text("reasoning"));
+    // The last is Ollama's own.
+    let reasoning = ["reasoning_content", "reasoning", "thinking"].iter().find_map(|key| message.text(key));
     Message { role, name, index: Some(index), blocks, reasoning, alone, is_kept: true }
 }
 

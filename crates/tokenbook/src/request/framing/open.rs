@@ -2,6 +2,8 @@
 //!
 //! Of the sentences that a template adds only the number of tokens is held.
 
+mod harmony;
+
 use crate::request::PartKind;
 use crate::request::body::{Arguments, Block, Body, Choice, Message, Role, Tool};
 use crate::request::draft::{Draft, tokens};
@@ -26,12 +28,15 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Open) -> Draft {
             }
             deepseek(body, true, &mut prompt);
         }
+        Template::Harmony(server) => harmony::write(body, server, &mut prompt),
         Template::KimiK2 => kimi(body, true, &mut prompt),
         Template::KimiK25 => kimi(body, false, &mut prompt),
         template => qwen(body, template, &mut prompt),
     }
     prompt.flush();
-    if let Some(output) = &body.output_schema {
+    if let Some(output) = &body.output_schema
+        && !prompt.draft.has(PartKind::OutputSchema)
+    {
         prompt.draft.part(PartKind::OutputSchema, output.name, None, 0);
     }
     prompt.draft
