@@ -202,7 +202,6 @@ impl Vocabulary {
         let mut sizes = vec![0usize; 1 << bits];
         let mut spilled = Vec::new();
         for bucket in &mut buckets {
-            bucket[MERGE_SLOTS..].fill(0);
             bucket[LAST] = 0xffff;
         }
         for (&[left, right], id) in self.splits.iter().zip(0..).filter(|([left, _], _)| *left != NONE) {
@@ -214,7 +213,8 @@ impl Vocabulary {
                 continue;
             }
             bucket[*slot] = mark | id & ((1 << low) - 1);
-            bucket[MERGE_SLOTS + *slot / 4] |= (id >> low) << (*slot % 4 * 8);
+            // All ones until now: a free slot, whose mark some pair has as well, gives no id.
+            bucket[MERGE_SLOTS + *slot / 4] &= !((0xff ^ id >> low) << (*slot % 4 * 8));
             *slot += 1;
         }
         let mut table = vec![0; (4 * spilled.len()).next_power_of_two()];

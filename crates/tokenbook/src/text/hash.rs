@@ -8,8 +8,8 @@ pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(crate) const ID_BITS: u32 = 18;
 
 /// A bucket of merges: one line of a core's memory. The first words are slots, each a mark above the lower bits of an id;
-/// then come the upper bits of these ids, a byte each, and one that is all ones, for what is in no slot; and a byte that
-/// is 0 if some merges found no slot.
+/// then come the upper bits of these ids, a byte each and all ones where a slot is free, and one more that is all ones, for
+/// what is in no slot; and a byte that is 0 if some merges found no slot.
 pub(crate) type Bucket = [u32; 16];
 
 /// Slots of a bucket.

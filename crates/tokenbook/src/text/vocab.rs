@@ -271,3 +271,28 @@ fn high(bucket: &Bucket, slot: usize) -> u32 {
 fn room(bucket: &Bucket) -> u32 {
     bucket[15] >> 8 & 0xff
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::hash::{ID_BITS, MIX};
+
+    #[test]
+    fn a_pair_whose_mark_is_that_of_a_free_slot_does_not_merge() {
+        const BITS: u32 = 2 * ID_BITS;
+        // Each step doubles how many of the lower bits are right.
+        let inverse =
+            (0..6).fold(1u64, |inverse, _| inverse.wrapping_mul(2u64.wrapping_sub(MIX.wrapping_mul(inverse))));
+        for vocab in [&R50K, &P50K, &CL100K, &O200K] {
+            let Merges { bits, low, .. } = vocab.merges();
+            for bucket in 0..vocab.tables.merges.len() {
+                let hash = (bucket as u64) << (BITS - bits) | ((1 << (BITS - bits)) - 1);
+                let key = hash.wrapping_mul(inverse) & ((1 << BITS) - 1);
+                assert_eq!(merge_place(key, bits), (bucket, u32::MAX << low));
+                let (left, right) = ((key >> ID_BITS) as u32, key as u32 & ((1 << ID_BITS) - 1));
+                let merged = vocab.merge(left, right);
+                assert!(merged >= vocab.limit || vocab.halves(merged) == (left, right), "{left} {right}: {merged}");
+            }
+        }
+    }
+}
