@@ -148,7 +148,7 @@ impl Job<'_> {
     }
 
     /// Counts the pieces of a text from one place to another, or to the end of a piece that goes beyond it. `space` is the
-    /// text and what may be read behind it, and `owner` its number. Gives where it stopped.
+    /// text and what may be read behind it, which is zeros, and `owner` its number. Gives where it stopped.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn scan<S: Scan>(&mut self, text: &[u8], space: &[u8], mut from: usize, stop: usize, owner: usize) -> usize {
@@ -157,7 +157,8 @@ impl Job<'_> {
             let window: &Window = space[from..].first_chunk().expect("it stops before");
             let pieces = if self.pattern.is_scanned() {
                 let masks = S::masks(window);
-                scan::pieces(self.pattern, window, &masks).map(|pieces| (pieces, masks.digit))
+                let left = if stop == text.len() { WINDOW.min(stop - from) } else { WINDOW };
+                scan::pieces(self.pattern, window, &masks, left as u32).map(|pieces| (pieces, masks.digit))
             } else {
                 None
             };

@@ -277,12 +277,13 @@ fn below(bit: u32) -> u64 {
 
 /// The pieces of a window that starts where a piece starts, for all patterns that are scanned.
 ///
-/// `None` where the arithmetic doesn't cover what is there; the definition has to be asked.
+/// `left` is how much is left of the text, or [`WINDOW`] where there is more or may be. `None` where the arithmetic doesn't cover
+/// what is there; the definition has to be asked.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option<Pieces> {
+pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks, left: u32) -> Option<Pieces> {
     let o200k = pattern.is_like_o200k();
-    let mut limit = masks.stop.trailing_zeros();
+    let mut limit = masks.stop.trailing_zeros().min(left);
     if pattern == Pattern::Kimi {
         // Chinese characters are apart, and others stop here with them.
         limit = limit.min(masks.uncased.trailing_zeros());
@@ -294,11 +295,14 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
         return None;
     }
     let valid = if limit == 64 { u64::MAX } else { below(limit) };
+    let top = valid & !(valid >> 1);
     let letter = masks.letter & valid;
     let digit = masks.digit & valid;
     let space = masks.space & valid;
     let newline = masks.newline & valid;
     let blank = space | newline | (masks.tab & valid);
+    // Nothing comes behind that could change a piece. What white space is at an end, each pattern says by itself.
+    let is_end = limit == left && left < 64 && blank & top == 0;
     let other = valid & !(letter | digit | blank);
 
     // Newlines right behind other characters belong to them.
@@ -343,7 +347,6 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
     }
     // Where a word ends that may still get a contraction.
     let mut open = 64;
-    let top = valid & !(valid >> 1);
     let mut quotes = if o200k { masks.apostrophe & other & (letter << 1) } else { masks.apostrophe & single };
     quotes &= (letter >> 1) | top;
     let mut done = 0;
@@ -363,13 +366,14 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks) -> Option
             }
             starts |= (1 << end) & letter;
             done = end;
-        } else if o200k && at + 3 > limit.min(63) {
+        } else if o200k && !is_end && at + 3 > limit.min(63) {
             open = at;
             break;
         }
     }
 
-    settled(valid, blank, (starts | 1) & valid, open)
+    let starts = (starts | 1) & valid;
+    if is_end { Some(Pieces { starts, end: limit }) } else { settled(valid, blank, starts, open) }
 }
 
 /// Cuts off what may change with what comes behind the window.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::class::{self, Closed};
 use super::raw::Instructions;
-use super::scan::{self, Window};
+use super::scan::{self, WINDOW, Window};
 use super::split::{self, Pattern};
 use super::vocab::Vocab;
 use super::{Encoding, Vocabulary, batch, fast, normal};
@@ -117,8 +117,11 @@ fn check_window(pattern: Pattern, text: &[u8]) {
     let mut window: Window = [0; 80];
     let length = text.len().min(window.len());
     window[..length].copy_from_slice(&text[..length]);
-    for instructions in Instructions::all() {
-        let Some(found) = scan::pieces(pattern, &window, &instructions.masks(&window)) else { continue };
+    // As what a longer text begins with, and, if it is short, as all there is.
+    let left = |bytes: usize| u32::try_from(bytes.min(WINDOW)).expect("a few");
+    let ways = Instructions::all().flat_map(|set| [(set, left(WINDOW)), (set, left(length))]);
+    for (instructions, left) in ways {
+        let Some(found) = scan::pieces(pattern, &window, &instructions.masks(&window), left) else { continue };
         let (mut starts, mut at) = (0u64, 0);
         while at < found.end as usize {
             starts |= 1 << at;
@@ -155,6 +158,21 @@ fn windows_cover_characters_of_three_bytes_as_the_definition_does() {
     // Where there are vectors, they cover ideographs, kana and Hangul.
     let vectors = Instructions::all().count() > 1;
     assert!(if vectors { covered > 35_000 } else { covered == 0 }, "{covered}");
+}
+
+#[test]
+fn a_mark_that_free_slots_have_is_no_merge() {
+    // `P` and `oor` in one bucket of merges with room, by the mark of a slot that nothing is in.
+    for text in ["SIMILARPoor", "SIMILARPoor AKY\u{2019}ev"] {
+        let pattern = Pattern::R50k;
+        for vocab in [&super::vocab::R50K, &super::vocab::P50K] {
+            let expected =
+                pieces(pattern, text).into_iter().map(|piece| joined(vocab, piece).len() as u64).sum::<u64>();
+            for set in Instructions::all() {
+                assert_eq!(fast::count_with(set, &[text], pattern, vocab), [[expected], [expected]]);
+            }
+        }
+    }
 }
 
 proptest! {

@@ -278,6 +278,7 @@ mod tests {
     use crate::text::hash::{ID_BITS, MIX};
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "half a key has 18 bits")]
     fn a_pair_whose_mark_is_that_of_a_free_slot_does_not_merge() {
         const BITS: u32 = 2 * ID_BITS;
         // Each step doubles how many of the lower bits are right.
