@@ -2,8 +2,8 @@
 
     python3 families.py --vocabularies ../../vocabularies/data --counter COUNTER --tokenizers FOLDER [--strings N] [--seed S]
 
-`COUNTER` is the built example `added_vocabularies`; `FOLDER` holds a `tokenizer.json` for each as `ENCODING.json`, and for Kimi
-its rank file as `kimi_k2.tiktoken`. Strings are made as in `fuzz.py`, of characters that Unicode 15 has. Special tokens are taken
+`COUNTER` is the built example `added_vocabularies`; `FOLDER` holds a `tokenizer.json` for each as `ENCODING.json`, for Kimi its
+rank file as `kimi_k2.tiktoken`, and for Mistral `tekken_240911.json`, which mistral-common reads. Strings are made as in `fuzz.py`, of characters that Unicode 15 has. Special tokens are taken
 out of the tokenizers, for here they are ordinary text. The first difference is shown and ends the run.
 """
 
@@ -37,6 +37,13 @@ def oracle(folder, name):
         ranks = {base64.b64decode(token): int(rank) for token, rank in map(bytes.split, lines)}
         encoding = tiktoken.Encoding(name, pat_str=KIMI, mergeable_ranks=ranks, special_tokens={})
         return lambda texts: [len(ids) for ids in encoding.encode_ordinary_batch(texts, num_threads=1)], [token.decode("utf-8", "ignore") for token in ranks]
+    if name == "tekken":
+        from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+        made = Tekkenizer.from_file(folder / "tekken_240911.json")
+        tokens = map(made.id_to_byte_piece, range(made.num_special_tokens, made.n_words))
+        words = [token.decode("utf-8", "ignore") for token in tokens]
+        return lambda texts: [len(made.encode(text, bos=False, eos=False)) for text in texts], words
     from tokenizers import Tokenizer
 
     tokenizer = json.loads((folder / f"{name}.json").read_text())
@@ -64,7 +71,7 @@ def main():
     options.add_argument("--only")
     options = options.parse_args()
     draw = random.Random(options.seed)
-    for name in ("qwen", "qwen3_5", "deepseek_v3", "kimi_k2"):
+    for name in ("qwen", "qwen3_5", "deepseek_v3", "kimi_k2", "tekken"):
         if options.only and options.only != name:
             continue
         count, words = oracle(options.tokenizers, name)

@@ -1,4 +1,4 @@
-//! The vocabularies of Qwen, `DeepSeek` and Kimi, for counting their tokens exactly with tokenbook.
+//! The vocabularies of Qwen, `DeepSeek`, Kimi and Mistral, for counting their tokens exactly with tokenbook.
 //!
 //! ```
 //! tokenbook_vocabularies::install();
@@ -20,6 +20,7 @@ pub fn file(vocabulary: Vocabulary) -> Option<&'static [u8]> {
         Vocabulary::Qwen35 => Some(include_bytes!("../data/qwen3_5.merges")),
         Vocabulary::DeepseekV3 => Some(include_bytes!("../data/deepseek_v3.merges")),
         Vocabulary::KimiK2 => Some(include_bytes!("../data/kimi_k2.merges")),
+        Vocabulary::Tekken => Some(include_bytes!("../data/tekken.merges")),
         _ => None,
     }
 }

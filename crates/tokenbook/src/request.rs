@@ -301,7 +301,12 @@ impl Counted {
         } else {
             format!("counted by figures fitted for {} models", other.name)
         };
-        Self::estimated(framing::other::count(body, other), other.band(tools), reason)
+        let counted = Self::estimated(framing::other::count(body, other), other.band(tools), reason);
+        let is_thinking = |block: &Block<'_>| matches!(block, Block::Thinking { .. });
+        if other.name == "Mistral" && body.messages.iter().flat_map(|message| &message.blocks).any(is_thinking) {
+            return counted.at_least("thinking is shown again, and isn't counted");
+        }
+        counted
     }
 
     /// The same as a lower bound.

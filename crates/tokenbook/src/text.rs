@@ -64,6 +64,8 @@ pub enum Encoding {
     DeepseekV3,
     /// Of Kimi K2; its vocabulary is added.
     KimiK2,
+    /// Of Mistral's models since Nemo; its vocabulary is added.
+    Tekken,
 }
 
 impl Encoding {
@@ -78,6 +80,7 @@ impl Encoding {
         Self::Qwen35,
         Self::DeepseekV3,
         Self::KimiK2,
+        Self::Tekken,
     ];
 
     /// The name, of OpenAI's as tiktoken has it, such as `o200k_base`.
@@ -92,6 +95,7 @@ impl Encoding {
             Self::Qwen35 => "qwen3_5",
             Self::DeepseekV3 => "deepseek_v3",
             Self::KimiK2 => "kimi_k2",
+            Self::Tekken => "tekken",
         }
     }
 
@@ -220,6 +224,8 @@ impl Encoding {
         match self {
             // Behind three special tokens.
             Self::DeepseekV3 => place + 3,
+            // Behind room for a thousand of them.
+            Self::Tekken => place + 1000,
             Self::Qwen35 => order::id(place),
             _ => place,
         }
@@ -229,6 +235,7 @@ impl Encoding {
     fn place(self, id: u32) -> Option<u32> {
         match self {
             Self::DeepseekV3 => id.checked_sub(3),
+            Self::Tekken => id.checked_sub(1000),
             Self::Qwen35 => Some(order::place(id)),
             _ => Some(id),
         }
@@ -310,6 +317,7 @@ impl Encoding {
             Self::Qwen35 => Pattern::Qwen35,
             Self::DeepseekV3 => Pattern::Deepseek,
             Self::KimiK2 => Pattern::Kimi,
+            Self::Tekken => Pattern::Tekken,
         }
     }
 
@@ -342,6 +350,7 @@ impl Encoding {
             Self::Qwen35 => Vocabulary::Qwen35,
             Self::DeepseekV3 => Vocabulary::DeepseekV3,
             Self::KimiK2 => Vocabulary::KimiK2,
+            Self::Tekken => Vocabulary::Tekken,
         }
     }
 }

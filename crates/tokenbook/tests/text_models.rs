@@ -43,7 +43,7 @@ fn models_of_openai_have_their_encoding_by_any_of_their_names() {
 
 #[test]
 fn models_with_open_weights_have_their_encoding_behind_any_host() {
-    use tokenbook::Encoding::{DeepseekV3, KimiK2, Qwen, Qwen35};
+    use tokenbook::Encoding::{DeepseekV3, KimiK2, Qwen, Qwen35, Tekken};
 
     let known = [
         ("Qwen/Qwen3-235B-A22B", Qwen),
@@ -63,6 +63,20 @@ fn models_with_open_weights_have_their_encoding_behind_any_host() {
         ("deepseek/deepseek-r1:free", DeepseekV3),
         ("moonshotai/Kimi-K2-Instruct-0905:groq", KimiK2),
         ("kimi-k2.5", KimiK2),
+        ("open-mistral-nemo", Tekken),
+        ("mistralai/Mistral-Nemo-Instruct-2407", Tekken),
+        ("mistral-small-latest", Tekken),
+        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", Tekken),
+        ("mistral-small3.1:24b", Tekken),
+        ("mistral-small:24b", Tekken),
+        ("mistral-medium-2508", Tekken),
+        ("mistralai/mistral-medium-3.1:batch", Tekken),
+        ("mistral.mistral-large-3-675b-instruct", Tekken),
+        ("mistral.ministral-3-14b-instruct", Tekken),
+        ("labs-devstral-small-2512", Tekken),
+        ("magistral-medium-2506:thinking", Tekken),
+        ("pixtral-12b-2409", Tekken),
+        ("mistral-tiny-latest", Tekken),
     ];
     for (model, encoding) in known {
         assert_eq!(Encoding::for_model(model), Some(encoding), "{model}");
@@ -92,6 +106,25 @@ fn other_models_are_never_guessed() {
         "deepseek-r1:7b",
         "deepseek-r1-distill-llama-70b",
         "kimi-latest",
+        "mistral",
+        "mistral-7b-instruct-v0.3",
+        "mistral.mistral-7b-instruct-v0:2",
+        "mistralai/Mixtral-8x7B-Instruct-v0.1",
+        "mistral-tiny-2312",
+        "mistral-small",
+        "mistral-small:22b",
+        "mistral-small-2402",
+        "mistral-small-2409",
+        "mistral-medium-2312",
+        "mistral-large",
+        "mistral-large-2411",
+        "mistral-large2",
+        "pixtral-large-2411",
+        "us.mistral.pixtral-large-2502-v1:0",
+        "codestral-2405",
+        "codestral-latest",
+        "mistral-saba-latest",
+        "mistral-embed",
         "v3",
         "r1",
     ] {

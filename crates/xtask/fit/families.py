@@ -9,12 +9,13 @@ counts the shipped band would hold around them; the narrowest band that holds 92
 without the repository too.
 
 Then, where the template of prompts and the vocabulary are public: the same requests counted by both, as with the package
-`tokenbook-vocabularies`; gpt-oss is counted so without it, so that both columns are the same. Nothing of that is fitted but the bands. `deepseek-chat` and `deepseek-reasoner` were other models before
-DeepSeek V4, so what was recorded with them before is left out, and told.
+`tokenbook-vocabularies`; gpt-oss is counted so without it, so that both columns are the same. Nothing of that is fitted but the bands. What was recorded
+with an alias when it meant another model than now is left out, and told.
 """
 
 import argparse
 import collections
+import datetime
 import email.utils
 import gzip
 import json
@@ -33,8 +34,11 @@ UNKNOWN = np.array([5, 66 / 64, 2, 50, 10, 90 / 64, 12.5, 6.25, 0.5])
 SPREAD = np.array([30, 0.2, 3, 200, 20, 0.5, 12, 10, 1])
 HELD = 0.92
 VOCABULARIES = Path(__file__).resolve().parents[3] / "vocabularies/data"
-# 1 April 2026.
-V4_FROM = 1_775_001_600
+# Aliases, and since when they have meant the model that they mean now: the day of DeepSeek V4, and of Mistral's Ministral 3,
+# Large 3, Small 4 and Medium 3.5.
+SINCE = {"deepseek-chat": "2026-04-01", "deepseek-reasoner": "2026-04-01",
+         "ministral-3b-latest": "2025-12-02", "mistral-large-latest": "2025-12-02", "mistral-small-latest": "2026-03-17",
+         "magistral-small-latest": "2026-03-17", "mistral-medium-latest": "2026-06-16"}
 
 
 def features(count):
@@ -162,12 +166,15 @@ def main():
     by_template(records, shipped, counted(None, TOKENBOOK_VOCABULARIES=str(VOCABULARIES)))
 
 
-def is_of_before_v4(record):
-    """Whether an alias of DeepSeek's meant a model that it no longer means."""
-    if record["model"].split("/")[-1] not in ("deepseek-chat", "deepseek-reasoner") or not record.get("recorded"):
+def is_of_before(record):
+    """Whether an alias meant a model that it no longer means."""
+    # One recording has the end of its alias blotted out.
+    since = SINCE.get(re.sub(r"-la<\w+>$", "-latest", record["model"].split("/")[-1]))
+    if not since or not record.get("recorded"):
         return False
     at = str(record["recorded"])
-    return (int(at) if at.isdigit() else email.utils.parsedate_to_datetime(at).timestamp()) < V4_FROM
+    at = int(at) if at.isdigit() else email.utils.parsedate_to_datetime(at).timestamp()
+    return at < datetime.datetime.fromisoformat(since).replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def by_template(records, fitted, counts):
@@ -177,7 +184,7 @@ def by_template(records, fitted, counts):
         if count is None or not count.get("reason", "").startswith("by the model's own template"):
             continue
         group = (record["family"], "tools" if record["request"].get("tools") else "no tools")
-        if is_of_before_v4(record):
+        if is_of_before(record):
             left_out[group] += 1
         else:
             inside = count["low"] <= record["measured"] <= count["high"]

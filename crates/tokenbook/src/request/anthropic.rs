@@ -109,12 +109,16 @@ fn content<'a>(body: &mut Body<'a>, json: &'a Json<'a>, names: &BTreeMap<&'a str
             Some("text") => blocks.push(Block::Text(block.text("text").unwrap_or_default())),
             Some("tool_use") => {
                 let arguments = block.get("input").map_or(Arguments::Text(""), Arguments::Object);
-                blocks.push(Block::Call { name: block.text("name").unwrap_or_default(), arguments });
+                blocks.push(Block::Call {
+                    name: block.text("name").unwrap_or_default(),
+                    arguments,
+                    id: block.text("id"),
+                });
             }
             Some("tool_result") => {
                 let name = block.text("tool_use_id").and_then(|id| names.get(id).copied());
                 let (text, images) = result_text(body, block.get("content"));
-                blocks.push(Block::Result { name, text });
+                blocks.push(Block::Result { name, text, id: block.text("tool_use_id") });
                 blocks.extend(images.into_iter().map(Block::Image));
             }
             Some("thinking") => blocks.push(Block::Thinking {

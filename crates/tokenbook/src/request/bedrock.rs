@@ -71,11 +71,15 @@ fn content<'a>(body: &mut Body<'a>, items: &'a [Json<'a>], names: &BTreeMap<&'a 
             blocks.push(Block::Text(text));
         } else if let Some(call) = item.get("toolUse") {
             let arguments = call.get("input").map_or(Arguments::Text(""), Arguments::Object);
-            blocks.push(Block::Call { name: call.text("name").unwrap_or_default(), arguments });
+            blocks.push(Block::Call {
+                name: call.text("name").unwrap_or_default(),
+                arguments,
+                id: call.text("toolUseId"),
+            });
         } else if let Some(result) = item.get("toolResult") {
             let name = result.text("toolUseId").and_then(|id| names.get(id).copied());
             let text = result_text(body, result.list("content"));
-            blocks.push(Block::Result { name, text });
+            blocks.push(Block::Result { name, text, id: result.text("toolUseId") });
         } else if let Some(thinking) = item.get("reasoningContent") {
             let shown = thinking.get("reasoningText");
             blocks.push(Block::Thinking {

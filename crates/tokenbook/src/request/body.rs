@@ -78,11 +78,14 @@ pub(super) enum Block<'a> {
     Call {
         name: &'a str,
         arguments: Arguments<'a>,
+        id: Option<&'a str>,
     },
     /// What a tool answered, with the name of the tool where it's known.
     Result {
         name: Option<&'a str>,
         text: Cow<'a, str>,
+        /// The id of the call.
+        id: Option<&'a str>,
     },
     /// The model's thinking: its text as returned, and the length of what encrypts the whole.
     Thinking {

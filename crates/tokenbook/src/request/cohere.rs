@@ -39,7 +39,7 @@ pub(super) fn read<'a>(json: &'a Json<'a>) -> Body<'a> {
     for result in json.list("tool_results") {
         let name = result.get("call").and_then(|call| call.text("name"));
         let text = result.get("outputs").map_or(Cow::Borrowed(""), |outputs| Cow::Owned(outputs.compact()));
-        body.message(Role::Tool, None, vec![Block::Result { name, text }]);
+        body.message(Role::Tool, None, vec![Block::Result { name, text, id: None }]);
     }
     documents(json, &mut body);
     body

@@ -119,10 +119,10 @@ fn parts<'a>(body: &mut Body<'a>, content: &'a Json<'a>) -> Vec<Block<'a>> {
             blocks.push(Block::Text(text));
         } else if let Some(call) = part.first_of(&["functionCall", "function_call"]) {
             let arguments = call.get("args").map_or(Arguments::Text(""), Arguments::Object);
-            blocks.push(Block::Call { name: call.text("name").unwrap_or_default(), arguments });
+            blocks.push(Block::Call { name: call.text("name").unwrap_or_default(), arguments, id: None });
         } else if let Some(answer) = part.first_of(&["functionResponse", "function_response"]) {
             let text = answer.get("response").map_or(Cow::Borrowed(""), |json| Cow::Owned(json.compact()));
-            blocks.push(Block::Result { name: answer.text("name"), text });
+            blocks.push(Block::Result { name: answer.text("name"), text, id: None });
         } else if let Some(data) = part.first_of(&["inlineData", "inline_data"]) {
             inline(body, data, &mut blocks);
         } else if part.first_of(&["fileData", "file_data"]).is_some() {

@@ -111,17 +111,17 @@ fn read_message<'a>(
         let name = name.or_else(|| message.text("tool_name"));
         alone = call.is_none_or(|(_, alone)| alone);
         let text = join(&blocks);
-        blocks = vec![Block::Result { name, text }];
+        blocks = vec![Block::Result { name, text, id: message.text("tool_call_id") }];
     }
-    let calls = message.list("tool_calls").iter().filter_map(|call| call.get("function"));
-    for function in calls.chain(message.get("function_call")) {
+    let calls = message.list("tool_calls").iter().filter_map(|call| Some((call.get("function")?, call.text("id"))));
+    for (function, id) in calls.chain(message.get("function_call").map(|function| (function, None))) {
         let name = function.text("name").unwrap_or_default();
         let arguments = match function.get("arguments") {
             Some(Json::String(text)) => Arguments::Text(text),
             Some(other) => Arguments::Object(other),
             None => Arguments::Text(""),
         };
-        blocks.push(Block::Call { name, arguments });
+        blocks.push(Block::Call { name, arguments, id });
     }
     let name = message.text("name").filter(|_| role != Role::Tool);
     // The last is Ollama's own.
@@ -152,6 +152,11 @@ pub(super) fn content<'a>(body: &mut Body<'a>, json: &'a Json<'a>) -> Vec<Block<
             Some("file" | "input_file" | "document") => {
                 body.unknown("the pages of a document aren't known offline");
                 blocks.push(Block::Document);
+            }
+            // Mistral's, whose text is in parts of its own.
+            Some("thinking") if !block.list("thinking").is_empty() => {
+                let texts = block.list("thinking").iter().filter_map(|part| part.text("text"));
+                blocks.extend(texts.map(|text| Block::Thinking { text, signature: 0 }));
             }
             Some("input_audio" | "audio") => body.unknown("the size of audio is the provider's"),
             _ => body.unknown("a content block is of a kind whose size the provider alone knows"),

@@ -139,8 +139,8 @@ impl Counter {
                 // Letters of some scripts and signs of some kinds are apart.
                 (UNCASED | OTHER, Pattern::Deepseek | Pattern::Kimi) => 0,
                 (LOWER | UPPER, Pattern::Deepseek) if !character.is_ascii() => 0,
-                (LOWER | UNCASED, Pattern::O200k | Pattern::Kimi) => LOWER,
-                (UPPER, Pattern::O200k | Pattern::Kimi) => UPPER,
+                (LOWER | UNCASED, Pattern::O200k | Pattern::Kimi | Pattern::Tekken) => LOWER,
+                (UPPER, Pattern::O200k | Pattern::Kimi | Pattern::Tekken) => UPPER,
                 (LOWER | UPPER | UNCASED, _) => LETTER,
                 (SPACE | NEWLINE, _) => class,
                 (OTHER, _) if character != '/' => OTHER,

@@ -36,12 +36,22 @@ pub enum Vocabulary {
     DeepseekV3,
     /// Of `kimi_k2`.
     KimiK2,
+    /// Of `tekken`.
+    Tekken,
 }
 
 impl Vocabulary {
     /// Every file of merges.
-    pub const ALL: &[Self] =
-        &[Self::R50k, Self::Cl100k, Self::O200k, Self::Qwen, Self::Qwen35, Self::DeepseekV3, Self::KimiK2];
+    pub const ALL: &[Self] = &[
+        Self::R50k,
+        Self::Cl100k,
+        Self::O200k,
+        Self::Qwen,
+        Self::Qwen35,
+        Self::DeepseekV3,
+        Self::KimiK2,
+        Self::Tekken,
+    ];
 
     /// The name of the file, such as `qwen.merges`.
     pub const fn file_name(self) -> &'static str {
@@ -54,6 +64,7 @@ impl Vocabulary {
             Self::Qwen35 => "qwen3_5.merges",
             Self::DeepseekV3 => "deepseek_v3.merges",
             Self::KimiK2 => "kimi_k2.merges",
+            Self::Tekken => "tekken.merges",
         }
     }
 
@@ -65,6 +76,7 @@ impl Vocabulary {
             Self::Qwen35 => Some(0x44e9_0464_a8c9_6802),
             Self::DeepseekV3 => Some(0x4e53_e49d_eb37_4a3e),
             Self::KimiK2 => Some(0x3d72_d644_a209_6abd),
+            Self::Tekken => Some(0x4def_9c45_7e3d_29b2),
         }
     }
 
@@ -79,6 +91,7 @@ impl Vocabulary {
             Self::Qwen35 => &[(5, 0)],
             Self::DeepseekV3 => &[(6, 0)],
             Self::KimiK2 => &[(7, 0)],
+            Self::Tekken => &[(8, 0)],
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which encoding a model has.
 
 use super::Encoding::{
-    self, Cl100kBase, DeepseekV3, KimiK2, O200kBase, O200kHarmony, P50kBase, Qwen, Qwen35, R50kBase,
+    self, Cl100kBase, DeepseekV3, KimiK2, O200kBase, O200kHarmony, P50kBase, Qwen, Qwen35, R50kBase, Tekken,
 };
 
 /// Names that a host or a gateway puts before OpenAI's own.
@@ -93,11 +93,14 @@ pub(super) fn encoding_for(model: &str) -> Option<Encoding> {
 
 /// The encoding of a model with open weights, by its name without the host's.
 ///
-/// Sources: the `tokenizer.json` of Qwen2.5, Qwen3, Qwen3.5 and Qwen3.6, of `DeepSeek` V3 to V4 and R1, and Kimi's
-/// `tiktoken.model` on <https://huggingface.co>. What a host alone has (`-max`, `-plus`, `-flash`) is not said to be the same.
+/// Sources: the `tokenizer.json` of Qwen2.5, Qwen3, Qwen3.5 and Qwen3.6, of `DeepSeek` V3 to V4 and R1, Kimi's
+/// `tiktoken.model` and Mistral's `tekken.json` on <https://huggingface.co>. What a host alone has (`-max`, `-plus`, `-flash`) is not said to be the same.
 fn open(name: &str) -> Option<Encoding> {
     if ["-max", "-plus", "-flash"].iter().any(|closed| name.contains(closed)) && !name.contains("v4-flash") {
         return None;
+    }
+    if mistral(name) {
+        return Some(Tekken);
     }
     let deepseek = name.strip_prefix("deepseek-").or_else(|| Some(name.split_once("deepseek.")?.1));
     if let Some(rest) = deepseek {
@@ -126,6 +129,37 @@ fn open(name: &str) -> Option<Encoding> {
     let sized =
         version.strip_prefix("3-").is_some_and(|rest| rest.starts_with(['5', '6', '7']) && !rest.starts_with("5-vl"));
     (["1.5", "2", "2.5", "3"].iter().any(|old| belongs(version, old)) && !sized).then_some(Qwen)
+}
+
+/// Whether a model is one of Mistral's that have its newer vocabulary.
+///
+/// Sources: the list of models in the Python package `mistral-common` 1.13.1, the weights on <https://huggingface.co>, and for the
+/// models without weights (Ministral 3B 2410, Medium 3, `mistral-tiny`) what Mistral's own server counts. Names that stood for
+/// older models (`mistral-small`, `mistral-large`) aren't said to stand for newer ones.
+fn mistral(name: &str) -> bool {
+    const LINES: [(&str, &[&str]); 3] = [
+        ("mistral-small", &["latest", "2501", "2503", "2506", "2603", "24b", "3", "3.1", "3.2", "4"]),
+        ("mistral-medium", &["latest", "2505", "2508", "2604", "3", "3.1", "3.5"]),
+        ("mistral-large", &["latest", "2512", "3"]),
+    ];
+    const FAMILIES: [&str; 9] = [
+        "ministral",
+        "magistral",
+        "devstral",
+        "labs-devstral",
+        "mistral-nemo",
+        "open-mistral-nemo",
+        "pixtral-12b",
+        "voxtral-mini",
+        "voxtral-small",
+    ];
+    let name = name.split_once("mistral.").map_or(name, |(_, rest)| rest);
+    FAMILIES.iter().any(|family| belongs(name, family))
+        || matches!(name, "mistral-tiny" | "mistral-tiny-latest")
+        || LINES.iter().any(|(line, versions)| {
+            let rest = name.strip_prefix(line).map(|rest| rest.strip_prefix(['-', ':']).unwrap_or(rest));
+            rest.is_some_and(|rest| versions.iter().any(|version| belongs(rest, version)))
+        })
 }
 
 fn of_openai(lower: &str) -> Option<Encoding> {

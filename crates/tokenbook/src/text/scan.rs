@@ -347,7 +347,11 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks, left: u32
     }
     // Where a word ends that may still get a contraction.
     let mut open = 64;
-    let mut quotes = if o200k { masks.apostrophe & other & (letter << 1) } else { masks.apostrophe & single };
+    let mut quotes = match o200k {
+        _ if !pattern.has_contractions() => 0,
+        true => masks.apostrophe & other & (letter << 1),
+        false => masks.apostrophe & single,
+    };
     quotes &= (letter >> 1) | top;
     let mut done = 0;
     while quotes != 0 {

@@ -52,8 +52,8 @@ fn named(encoding: Encoding) -> &'static [(&'static str, u32)] {
         Encoding::O200kHarmony => &HARMONY,
         Encoding::Qwen => &[("endoftext", 151_643), ("im_start", 151_644), ("im_end", 151_645)],
         Encoding::Qwen35 => &[("endoftext", 248_044), ("im_start", 248_045), ("im_end", 248_046)],
-        // Those of DeepSeek have brackets of their own, and the others' ids differ from model to model.
-        Encoding::DeepseekV3 | Encoding::KimiK2 => &[],
+        // Those of DeepSeek and Mistral have brackets of their own, and the others' ids differ from model to model.
+        Encoding::DeepseekV3 | Encoding::KimiK2 | Encoding::Tekken => &[],
     }
 }
 

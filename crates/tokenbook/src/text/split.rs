@@ -27,6 +27,8 @@ pub(super) enum Pattern {
     Deepseek,
     /// Of `kimi_k2`: nearly that of `o200k_base`, with Chinese characters apart.
     Kimi,
+    /// Of `tekken`: that of `o200k_base` with single digits and without contractions.
+    Tekken,
 }
 
 impl Pattern {
@@ -53,6 +55,7 @@ impl Pattern {
             Self::Qwen35 => qwen(text, from, LETTER | MARK),
             Self::Deepseek => deepseek(text, from),
             Self::Kimi => kimi(text, from),
+            Self::Tekken => tekken(text, from),
         }
     }
 
@@ -63,12 +66,17 @@ impl Pattern {
 
     /// Whether every digit is a piece.
     pub(super) fn has_single_digits(self) -> bool {
-        matches!(self, Self::Qwen | Self::Qwen35)
+        matches!(self, Self::Qwen | Self::Qwen35 | Self::Tekken)
     }
 
     /// Whether its words are split where upper case follows lower case.
     pub(super) fn is_like_o200k(self) -> bool {
-        matches!(self, Self::O200k | Self::Kimi)
+        matches!(self, Self::O200k | Self::Kimi | Self::Tekken)
+    }
+
+    /// Whether `'s` and the like belong to the word before them, or are pieces.
+    pub(super) fn has_contractions(self) -> bool {
+        self != Self::Tekken
     }
 }
 
@@ -316,6 +324,20 @@ fn o200k(text: impl Look, from: usize) -> usize {
     if let Some(end) = word(text, from, class, length) {
         return end + contraction(text, end);
     }
+    punctuation_or_blanks(text, from, class)
+}
+
+/// The same with `\p{N}`, and without contractions.
+fn tekken(text: impl Look, from: usize) -> usize {
+    let (class, length) = at(text, from);
+    if class & NUMBER != 0 {
+        return from + length;
+    }
+    word(text, from, class, length).unwrap_or_else(|| punctuation_or_blanks(text, from, class))
+}
+
+/// ` ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
+fn punctuation_or_blanks(text: impl Look, from: usize, class: u8) -> usize {
     if let Some(start) = other_start(text, from, class, OTHER | MARK) {
         let mut end = run(text, start, OTHER | MARK);
         while matches!(text.bytes().get(end), Some(b'\r' | b'\n' | b'/')) {

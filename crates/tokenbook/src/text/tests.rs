@@ -142,7 +142,7 @@ fn windows_cover_characters_of_three_bytes_as_the_definition_does() {
             format!("a{c}b {c}B A{c}{c}a {c}1{c}'s {c}\n\n{c}/\r\n {c} "),
             format!("、{c}a —{c}。{c}漢{c}A漢A{c}　{c}{c}か'll {c}{c}{c}ー"),
         ] {
-            for pattern in [Pattern::Cl100k, Pattern::O200k] {
+            for pattern in [Pattern::Cl100k, Pattern::O200k, Pattern::Tekken] {
                 check_window(pattern, text.as_bytes());
             }
             for start in text.char_indices().map(|(start, _)| start).skip(1) {
@@ -219,7 +219,8 @@ proptest! {
 
     #[test]
     fn windows_start_pieces_where_the_definition_does(text in texts(), skip in 0usize..64) {
-        for pattern in [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi] {
+        let scanned = [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi, Pattern::Tekken];
+        for pattern in scanned {
             let mut from = 0;
             for piece in pieces(pattern, &text).iter().take(skip) {
                 from += piece.len();

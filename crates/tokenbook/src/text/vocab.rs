@@ -52,7 +52,7 @@ pub(super) struct Tables {
 }
 
 /// How many vocabularies there are.
-pub(super) const VOCABS: usize = 8;
+pub(super) const VOCABS: usize = 9;
 
 /// One vocabulary: tables and how much of them belongs to it.
 pub(super) struct Vocab {

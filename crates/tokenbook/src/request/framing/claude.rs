@@ -93,13 +93,13 @@ fn blocks(message: &Message<'_>, model: Claude, tokenizer: Tokenizer, loops: boo
                 let kind = if message.role == Role::System { PartKind::System } else { PartKind::Message };
                 draft.part(kind, None, index, tokenizer.units(text));
             }
-            Block::Call { name, arguments } => {
+            Block::Call { name, arguments, .. } => {
                 let first = !message.blocks[..position].iter().any(|block| matches!(block, Block::Call { .. }));
                 let units = tokens(if first { around.first } else { around.further })
                     + call(name, *arguments, around.argument, tokenizer);
                 draft.part(PartKind::ToolCall, Some(name), index, units);
             }
-            Block::Result { name, text } => {
+            Block::Result { name, text, .. } => {
                 let around = if listed {
                     tokens(AROUND_LISTED_RESULT) + name.map_or(0, |name| tokenizer.units(name))
                 } else {

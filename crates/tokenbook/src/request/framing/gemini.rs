@@ -30,14 +30,14 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Gemini) -> Draft {
         for block in &message.blocks {
             match block {
                 Block::Text(text) => draft.part(kind, None, message.index, units(text)),
-                Block::Call { name, arguments } => {
+                Block::Call { name, arguments, .. } => {
                     let arguments = match arguments {
                         Arguments::Object(json) => values(json, model, CALL, ARGUMENT),
                         Arguments::Text(text) => parsed(text, model, CALL, ARGUMENT),
                     };
                     draft.part(PartKind::ToolCall, Some(name), message.index, units(name) + arguments);
                 }
-                Block::Result { name, text } => {
+                Block::Result { name, text, .. } => {
                     let caller = name.map_or(0, units);
                     let result = parsed(text, model, RESULT, FIELD);
                     draft.part(PartKind::ToolResult, *name, message.index, caller + result);

@@ -3,6 +3,7 @@
 //! Of the sentences that a template adds only the number of tokens is held.
 
 mod harmony;
+mod instruct;
 
 use crate::request::PartKind;
 use crate::request::body::{Arguments, Block, Body, Choice, Message, Role, Tool};
@@ -29,6 +30,7 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Open) -> Draft {
             deepseek(body, true, &mut prompt);
         }
         Template::Harmony(server) => harmony::write(body, server, &mut prompt),
+        Template::Mistral(version) => instruct::write(body, version, &mut prompt),
         Template::KimiK2 => kimi(body, true, &mut prompt),
         Template::KimiK25 => kimi(body, false, &mut prompt),
         template => qwen(body, template, &mut prompt),
@@ -76,6 +78,14 @@ impl<'a> Prompt<'a> {
         let start = self.run.len();
         self.run.push_str(text);
         self.marks.push(Mark { kind, name, index, start, end: self.run.len() });
+    }
+
+    /// Takes spaces off the end of the run.
+    fn trim_spaces(&mut self) {
+        self.run.truncate(self.run.trim_end_matches(' ').len());
+        for mark in &mut self.marks {
+            (mark.start, mark.end) = (mark.start.min(self.run.len()), mark.end.min(self.run.len()));
+        }
     }
 
     /// The cost of a text, in which servers see special tokens wherever they are written.
@@ -240,7 +250,7 @@ fn qwen<'a>(body: &Body<'a>, template: Template, prompt: &mut Prompt<'a>) {
             "\n"
         };
         for block in &message.blocks {
-            if let Block::Call { name, arguments } = block {
+            if let Block::Call { name, arguments, .. } = block {
                 prompt.frame(before);
                 before = "\n";
                 prompt.constant(1);
@@ -277,7 +287,7 @@ fn thinking<'a>(message: &Message<'a>, always: bool, prompt: &mut Prompt<'a>) {
 
 fn tool_response<'a>(message: &Message<'a>, trimmed: bool, prompt: &mut Prompt<'a>) {
     for block in &message.blocks {
-        if let Block::Result { name, text } = block {
+        if let Block::Result { name, text, .. } = block {
             prompt.frame("\n");
             prompt.constant(1);
             prompt.frame("\n");
@@ -353,7 +363,7 @@ fn deepseek<'a>(body: &Body<'a>, marked: bool, prompt: &mut Prompt<'a>) {
         asking = true;
         prompt.texts(message, false);
         for block in &message.blocks {
-            if let Block::Result { name, text } = block {
+            if let Block::Result { name, text, .. } = block {
                 prompt.frame("<tool_result>");
                 prompt.part(PartKind::ToolResult, *name, message.index, text);
                 prompt.frame("</tool_result>");
@@ -375,7 +385,7 @@ fn deepseek_calls<'a>(message: &Message<'a>, prompt: &mut Prompt<'a>) {
     prompt.constant(1);
     prompt.frame("tool_calls>\n");
     for block in calls() {
-        let Block::Call { name, arguments: given } = block else { continue };
+        let Block::Call { name, arguments: given, .. } = block else { continue };
         prompt.frame("<");
         prompt.constant(1);
         prompt.part(PartKind::ToolCall, Some(name), message.index, &format!("invoke name=\"{name}\">\n"));

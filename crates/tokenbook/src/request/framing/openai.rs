@@ -234,7 +234,7 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
     for block in &message.blocks {
         match block {
             Block::Text(_) | Block::Thinking { .. } | Block::Call { .. } => {}
-            Block::Result { name, text } => {
+            Block::Result { name, text, .. } => {
                 let caller = match name {
                     Some(name) if message.alone && message.is_kept => tokenizer.units(name),
                     Some(name) if message.alone => addressed(tokenizer, name),
@@ -256,7 +256,7 @@ fn message(message: &Message<'_>, model: OpenAi, tokenizer: Tokenizer, draft: &m
 }
 
 fn call_of<'a>(block: &Block<'a>) -> Option<(&'a str, Arguments<'a>)> {
-    if let Block::Call { name, arguments } = block { Some((name, *arguments)) } else { None }
+    if let Block::Call { name, arguments, .. } = block { Some((name, *arguments)) } else { None }
 }
 
 /// Calls made together are shown as one call of a tool that makes them in parallel.
@@ -287,7 +287,7 @@ fn parallel_results(messages: &[&Message<'_>], model: OpenAi, tokenizer: Tokeniz
     let mut apart = 0;
     for message in messages {
         for block in &message.blocks {
-            let Block::Result { name, text } = block else { continue };
+            let Block::Result { name, text, .. } = block else { continue };
             if list.len() > 1 {
                 list.push_str(", ");
             }

@@ -32,7 +32,7 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Other) -> Draft {
         for block in &message.blocks {
             match block {
                 Block::Text(text) => draft.part(kind, None, message.index, tokenizer.units(text)),
-                Block::Call { name, arguments } => {
+                Block::Call { name, arguments, .. } => {
                     let text = match arguments {
                         Arguments::Text(text) => tokenizer.units(text),
                         Arguments::Object(json) => tokenizer.units(&json.compact()),
@@ -40,7 +40,7 @@ pub(in crate::request) fn count(body: &Body<'_>, model: Other) -> Draft {
                     let units = model.each_call + tokenizer.units(name) + text;
                     draft.part(PartKind::ToolCall, Some(name), message.index, units);
                 }
-                Block::Result { name, text } => {
+                Block::Result { name, text, .. } => {
                     draft.part(PartKind::ToolResult, *name, message.index, model.each_result + tokenizer.units(text));
                 }
                 Block::Image(image) => {

@@ -138,7 +138,7 @@ fn answer_and_calls<'a>(message: &Message<'a>, server: Server, shows_thinking: b
         in_channel(&text, prompt);
     }
     for block in &message.blocks {
-        if let Block::Call { name, arguments } = block {
+        if let Block::Call { name, arguments, .. } = block {
             // A start, `assistant to=functions.` before the name, and a channel with what it is constrained to.
             prompt.constant(1);
             prompt.frame("assistant to=functions.");
@@ -167,7 +167,7 @@ fn given(arguments: Arguments<'_>, server: Server) -> Cow<'_, str> {
 
 fn results<'a>(message: &Message<'a>, server: Server, prompt: &mut Prompt<'a>) {
     for block in &message.blocks {
-        if let Block::Result { name, text } = block {
+        if let Block::Result { name, text, .. } = block {
             prompt.constant(1);
             prompt.frame("functions.");
             prompt.frame(name.unwrap_or_default());
