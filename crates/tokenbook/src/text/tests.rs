@@ -176,6 +176,23 @@ fn a_mark_that_free_slots_have_is_no_merge() {
 }
 
 proptest! {
+    // A case takes little, and what windows end in is of many kinds: 400 did not always show a wrong rule.
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn windows_start_pieces_where_the_definition_does(text in texts(), skip in 0usize..64) {
+        let scanned = [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi, Pattern::Tekken];
+        for pattern in scanned {
+            let mut from = 0;
+            for piece in pieces(pattern, &text).iter().take(skip) {
+                from += piece.len();
+            }
+            check_window(pattern, &text.as_bytes()[from..]);
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
@@ -214,18 +231,6 @@ proptest! {
                 prop_assert_eq!(&expected, &single);
                 prop_assert_eq!(&expected, &together);
             }
-        }
-    }
-
-    #[test]
-    fn windows_start_pieces_where_the_definition_does(text in texts(), skip in 0usize..64) {
-        let scanned = [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi, Pattern::Tekken];
-        for pattern in scanned {
-            let mut from = 0;
-            for piece in pieces(pattern, &text).iter().take(skip) {
-                from += piece.len();
-            }
-            check_window(pattern, &text.as_bytes()[from..]);
         }
     }
 
