@@ -302,8 +302,7 @@ impl Counted {
             format!("counted by figures fitted for {} models", other.name)
         };
         let counted = Self::estimated(framing::other::count(body, other), other.band(tools), reason);
-        let is_thinking = |block: &Block<'_>| matches!(block, Block::Thinking { .. });
-        if other.name == "Mistral" && body.messages.iter().flat_map(|message| &message.blocks).any(is_thinking) {
+        if other.name == "Mistral" && body.messages.iter().flat_map(|message| &message.blocks).any(Block::is_thinking) {
             return counted.at_least("thinking is shown again, and isn't counted");
         }
         counted

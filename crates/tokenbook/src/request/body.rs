@@ -96,6 +96,12 @@ pub(super) enum Block<'a> {
     Document,
 }
 
+impl Block<'_> {
+    pub(super) fn is_thinking(&self) -> bool {
+        matches!(self, Self::Thinking { .. })
+    }
+}
+
 /// The arguments of a call: as an object, or as the text that the model wrote.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Arguments<'a> {

@@ -188,15 +188,14 @@ impl Open {
     pub(super) fn covers(self, body: &Body<'_>) -> bool {
         let is_text = |block: &Block<'_>| matches!(block, Block::Text(_));
         let is_shown = |block: &Block<'_>| matches!(block, Block::Text(_) | Block::Call { .. } | Block::Result { .. });
-        let is_thinking = |block: &Block<'_>| matches!(block, Block::Thinking { .. });
         let blocks = || body.messages.iter().flat_map(|message| &message.blocks);
         let is_covered = match self.template {
             // Thinking that comes as an item of its own isn't shown again.
-            Template::Harmony(_) => blocks().all(|block| is_shown(block) || is_thinking(block)),
+            Template::Harmony(_) => blocks().all(|block| is_shown(block) || block.is_thinking()),
             // How a schema for the answer is shown isn't recorded.
             Template::Mistral(version) => {
                 body.output_schema.is_none()
-                    && blocks().all(|block| is_shown(block) || version >= Instruct::V13 && is_thinking(block))
+                    && blocks().all(|block| is_shown(block) || version >= Instruct::V13 && block.is_thinking())
             }
             Template::Qwen3 { own_tools: false, .. } | Template::Qwen35 | Template::DeepseekV4 => {
                 blocks().all(is_shown)

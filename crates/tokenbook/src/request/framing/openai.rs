@@ -102,7 +102,7 @@ fn is_system(message: &Message<'_>) -> bool {
 
 /// Whether a message of Responses has nothing that is shown; thinking is a message of its own there.
 fn is_left_out(message: &Message<'_>) -> bool {
-    message.blocks.iter().all(|block| matches!(block, Block::Thinking { .. }))
+    message.blocks.iter().all(Block::is_thinking)
 }
 
 /// The text of a message; its pieces are joined without anything between them.

@@ -137,7 +137,7 @@ fn between_blocks(version: Instruct) -> &'static str {
 }
 
 fn answer<'a>(turn: &[Message<'a>], version: Instruct, prompt: &mut Prompt<'a>) {
-    let has_thoughts = turn.iter().flat_map(|message| &message.blocks).any(is_thinking);
+    let has_thoughts = turn.iter().flat_map(|message| &message.blocks).any(Block::is_thinking);
     if has_thoughts {
         thoughts_and_texts(turn, version, prompt);
     } else {
@@ -183,17 +183,13 @@ fn answer<'a>(turn: &[Message<'a>], version: Instruct, prompt: &mut Prompt<'a>) 
     }
 }
 
-fn is_thinking(block: &Block<'_>) -> bool {
-    matches!(block, Block::Thinking { .. })
-}
-
 /// An answer with the thinking before it, each between tokens of its own.
 fn thoughts_and_texts<'a>(turn: &[Message<'a>], version: Instruct, prompt: &mut Prompt<'a>) {
     // What was written last, if it was a text.
     let mut behind: Option<Option<usize>> = None;
     for message in turn {
-        for blocks in message.blocks.chunk_by(|one, next| is_thinking(one) && is_thinking(next)) {
-            if is_thinking(&blocks[0]) {
+        for blocks in message.blocks.chunk_by(|one, next| one.is_thinking() && next.is_thinking()) {
+            if blocks[0].is_thinking() {
                 prompt.constant(1);
                 for block in blocks {
                     if let Block::Thinking { text, .. } = block {
