@@ -68,13 +68,18 @@ impl Out {
         fs::write(self.folder.join(format!("{name}.bin")), bytes).expect("OUT_DIR is writable");
     }
 
-    fn u32s(&mut self, name: &str, values: &[u32]) {
-        self.words(name, "u32", values.len(), &self.u32_bytes(values));
+    fn u16s(&mut self, name: &str, values: &[u16]) {
+        let big = self.big_endian;
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
+        self.words(name, "u16", values.len(), &bytes);
     }
 
-    fn u32_bytes(&self, values: &[u32]) -> Vec<u8> {
+    fn u32s(&mut self, name: &str, values: &[u32]) {
         let big = self.big_endian;
-        values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect()
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() }).collect();
+        self.words(name, "u32", values.len(), &bytes);
     }
 
     fn u64s(&mut self, name: &str, values: &[u64]) {
@@ -94,9 +99,8 @@ impl Out {
         self.bytes(&format!("{name}_BYTES"), &tables.bytes);
         self.u32s(&format!("{name}_STARTS"), &tables.starts);
         self.u32s(&format!("{name}_HALVES"), &tables.halves);
-        let merges = self.u32_bytes(tables.merges.as_flattened());
-        self.words(&format!("{name}_MERGES"), "[u32; 16]", tables.merges.len(), &merges);
-        self.u64s(&format!("{name}_SPILLED"), &tables.spilled);
+        self.u64s(&format!("{name}_MERGES"), &tables.merges);
+        self.u16s(&format!("{name}_SEEDS"), &tables.seeds);
         self.u32s(&format!("{name}_BYTE_PAIRS"), &tables.byte_pairs);
         self.u32s(&format!("{name}_IDS"), &tables.ids);
         self.arrays(&format!("{name}_SHORT"), &tables.short);
@@ -109,7 +113,7 @@ impl Out {
         self.bytes(&format!("{name}_SINGLES"), &tables.singles);
         writeln!(
             self.code,
-            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, merges: &{name}_MERGES.0, spilled: &{name}_SPILLED.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, pairs: &{name}_PAIRS.0, spoilers: &{name}_SPOILERS.0, atoms: &{name}_ATOMS.0 }};"
+            "pub(in crate::text) static {name}: Tables = Tables {{ bytes: {name}_BYTES, starts: &{name}_STARTS.0, halves: &{name}_HALVES.0, merges: &{name}_MERGES.0, seeds: &{name}_SEEDS.0, byte_pairs: &{name}_BYTE_PAIRS.0, ids: &{name}_IDS.0, singles: {name}_SINGLES, short: &{name}_SHORT.0, medium: &{name}_MEDIUM.0, joints: &{name}_JOINTS.0, alone: &{name}_ALONE.0, pairs: &{name}_PAIRS.0, spoilers: &{name}_SPOILERS.0, atoms: &{name}_ATOMS.0 }};"
         )
         .expect("writing to a string");
     }
@@ -131,10 +135,7 @@ impl Out {
             });
             numbers.push(number as u16);
         }
-        let big = self.big_endian;
-        let bytes: Vec<u8> =
-            numbers.iter().flat_map(|number| if big { number.to_be_bytes() } else { number.to_le_bytes() }).collect();
-        self.words("CLASS_PAGES", "u16", numbers.len(), &bytes);
+        self.u16s("CLASS_PAGES", &numbers);
         let flat = pages.concat();
         self.bytes("CLASSES", &flat);
         self.code += "pub(in crate::text) static PAGES: &[u16; 17_408] = &CLASS_PAGES.0;\npub(in crate::text) static CLASS: &[u8] = CLASSES;\n";

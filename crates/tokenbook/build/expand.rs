@@ -2,12 +2,13 @@
 //!
 //! The build script does it for programs, which hold the tables; in a browser it is done when a vocabulary has come.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::codec;
 use super::hash::{
-    Bucket, ID_BITS, MEDIUM_COUNT, MERGE_SLOTS, bytes_hash, joint_bit, low_bits, medium_hash, medium_key, merge_place,
-    pair_key, short_bucket, short_key, short_slot, spill_place,
+    ID_BITS, MEDIUM_COUNT, bytes_hash, joint_bit, medium_hash, medium_key, merge_group, merge_hash, merge_slot,
+    pair_key, short_bucket, short_key, short_slot,
 };
 
 /// Marks ids that no token has, such as two of p50k's table: `<|endoftext|>` has its own place.
@@ -18,8 +19,8 @@ pub(crate) struct Expanded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) starts: Vec<u32>,
     pub(crate) halves: Vec<u32>,
-    pub(crate) merges: Vec<Bucket>,
-    pub(crate) spilled: Vec<u64>,
+    pub(crate) merges: Vec<u64>,
+    pub(crate) seeds: Vec<u16>,
     pub(crate) byte_pairs: Vec<u32>,
     pub(crate) ids: Vec<u32>,
     pub(crate) singles: [u8; 256],
@@ -163,7 +164,7 @@ impl Vocabulary {
                 byte_pairs[(left << 8 | right) as usize] = id as u32;
             }
         }
-        let (merges, spilled) = self.merges(pair_bits - 4);
+        let (merges, seeds) = self.merges();
         let mut ids = vec![0u32; 1 << pair_bits];
         for (id, token) in self.tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
             let mut slot = bytes_hash(token) as usize % ids.len();
@@ -179,7 +180,7 @@ impl Vocabulary {
             starts,
             halves: self.splits.iter().flatten().copied().collect(),
             merges,
-            spilled,
+            seeds,
             byte_pairs,
             ids,
             singles: self.singles().map(|id| id as u8),
@@ -193,40 +194,39 @@ impl Vocabulary {
         }
     }
 
-    /// Buckets of merges, and those that found no slot.
-    fn merges(&self, bits: u32) -> (Vec<Bucket>, Vec<u64>) {
-        const LAST: usize = MERGE_SLOTS + MERGE_SLOTS / 4;
-        let low = low_bits(bits);
-        assert!(self.splits.len() <= 0xff << low, "the upper bits of an id are not all ones");
-        let mut buckets = vec![[u32::MAX; 16]; 1 << bits];
-        let mut sizes = vec![0usize; 1 << bits];
-        let mut spilled = Vec::new();
-        for bucket in &mut buckets {
-            bucket[LAST] = 0xffff;
+    /// Slots of merges, each two ids above the one they merge into or all ones, and the seeds by which pairs find theirs.
+    fn merges(&self) -> (Vec<u64>, Vec<u16>) {
+        let merges = self.splits.iter().zip(0u64..).filter(|([left, _], _)| *left != NONE);
+        let merges: Vec<(u64, u64)> = merges.map(|(&[left, right], id)| (pair_key(left, right), id)).collect();
+        // A group finds room by few seeds as long as an eighth of the slots is free.
+        let bits = (merges.len() * 8 / 7).next_power_of_two().trailing_zeros();
+        let group_bits = bits - 3;
+        let mut groups: Vec<Vec<(u64, u64)>> = vec![Vec::new(); 1 << group_bits];
+        for (key, id) in merges {
+            let hash = merge_hash(key);
+            groups[merge_group(hash, group_bits)].push((hash, key << ID_BITS | id));
         }
-        for (&[left, right], id) in self.splits.iter().zip(0..).filter(|([left, _], _)| *left != NONE) {
-            let (bucket, mark) = merge_place(pair_key(left, right), bits);
-            let (bucket, slot) = (&mut buckets[bucket], &mut sizes[bucket]);
-            if *slot == MERGE_SLOTS {
-                bucket[LAST] = 0xff;
-                spilled.push((pair_key(left, right), id));
-                continue;
+        let mut slots = vec![u64::MAX; 1 << bits];
+        let mut seeds = vec![1; groups.len()];
+        // Large groups first, while there is much room; but before them that of the pair whose hash is 0, as is its slot by
+        // every seed.
+        let mut order: Vec<usize> = (0..groups.len()).collect();
+        order.sort_by_key(|&group| (group > 0, Reverse(groups[group].len())));
+        for group in order {
+            let group_slots = |seed| groups[group].iter().map(move |&(hash, _)| merge_slot(hash, seed, bits));
+            let is_free = |seed: &u16| {
+                group_slots(*seed).all(|slot| slots[slot] == u64::MAX)
+                    && group_slots(*seed)
+                        .enumerate()
+                        .all(|(at, slot)| group_slots(*seed).skip(at + 1).all(|other| other != slot))
+            };
+            let seed = (1..=u16::MAX).step_by(2).find(is_free).expect("some seed has room for the group");
+            for (slot, &(_, entry)) in group_slots(seed).zip(&groups[group]) {
+                slots[slot] = entry;
             }
-            bucket[*slot] = mark | id & ((1 << low) - 1);
-            // All ones until now: a free slot, whose mark some pair has as well, gives no id.
-            bucket[MERGE_SLOTS + *slot / 4] &= !((0xff ^ id >> low) << (*slot % 4 * 8));
-            *slot += 1;
+            seeds[group] = seed;
         }
-        let mut table = vec![0; (4 * spilled.len()).next_power_of_two()];
-        let size = table.len();
-        for (key, id) in spilled {
-            let mut slot = spill_place(key, size.trailing_zeros());
-            while table[slot] != 0 {
-                slot = (slot + 1) % size;
-            }
-            table[slot] = key << ID_BITS | u64::from(id);
-        }
-        (buckets, table)
+        (slots, seeds)
     }
 
     /// The numbers of tokens of short and medium pieces.

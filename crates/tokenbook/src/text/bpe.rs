@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::repeat;
-use super::vocab::{Find, NONE, Portable, Vocab};
+use super::vocab::{NONE, Vocab};
 
 /// Pieces up to this many bytes are merged at once.
 const WINDOW: usize = 128;
@@ -67,10 +67,10 @@ impl<const N: usize> Merge<N> {
     /// Merges until nothing is left to merge, and gives the number of tokens.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn run<F: Find>(&mut self, vocab: &Vocab) -> u64 {
+    fn run(&mut self, vocab: &Vocab) -> u64 {
         let merges = vocab.merges();
         for place in 1..self.length {
-            self.pairs[place - 1] = packed(merges.first::<F>(self.ids[place - 1], self.ids[place]), place - 1);
+            self.pairs[place - 1] = packed(merges.merge(self.ids[place - 1], self.ids[place]), place - 1);
         }
         loop {
             let least = self.least();
@@ -88,11 +88,11 @@ impl<const N: usize> Merge<N> {
             self.next[at] = after as u8;
             if after < self.length {
                 self.previous[after] = at as u8;
-                self.pairs[at] = packed(merges.merge::<F>(id, self.ids[after]), at);
+                self.pairs[at] = packed(merges.merge(id, self.ids[after]), at);
             }
             if at > 0 {
                 let before = usize::from(self.previous[at]);
-                self.pairs[before] = packed(merges.merge::<F>(self.ids[before], id), before);
+                self.pairs[before] = packed(merges.merge(self.ids[before], id), before);
             }
         }
     }
@@ -166,22 +166,22 @@ impl Vocab {
     /// The number of tokens of a piece.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_piece<F: Find>(&self, piece: &[u8]) -> u64 {
+    pub(super) fn count_piece(&self, piece: &[u8]) -> u64 {
         match piece.len() {
             0..=1 => piece.len() as u64,
-            2..=SMALL => Merge::<SMALL>::new(self, piece).run::<F>(self),
+            2..=SMALL => Merge::<SMALL>::new(self, piece).run(self),
             17..=MIDDLE => {
                 if self.find(piece).is_some() {
                     1
                 } else {
-                    Merge::<MIDDLE>::new(self, piece).run::<F>(self)
+                    Merge::<MIDDLE>::new(self, piece).run(self)
                 }
             }
             33..=WINDOW => {
                 if self.find(piece).is_some() {
                     1
                 } else {
-                    Merge::<WINDOW>::new(self, piece).run::<F>(self)
+                    Merge::<WINDOW>::new(self, piece).run(self)
                 }
             }
             _ => repeat::count(self, piece).unwrap_or_else(|| {
@@ -228,7 +228,7 @@ impl Vocab {
     fn merged(&self, bytes: &[u8]) -> Vec<u32> {
         if bytes.len() <= WINDOW {
             let mut merge = Merge::<WINDOW>::new(self, bytes);
-            merge.run::<Portable>(self);
+            merge.run(self);
             merge.tokens()
         } else {
             self.merged_by_queue(bytes.iter().map(|&byte| self.single(byte)).collect())

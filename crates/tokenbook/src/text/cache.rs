@@ -58,8 +58,17 @@ pub(super) struct Missed {
     pub(super) hash: u64,
 }
 
+/// A long piece whose tokens are being counted.
+pub(super) struct Long<const W: usize> {
+    pub(super) key: Key<W>,
+    pub(super) hash: u64,
+    pub(super) start: usize,
+    /// The number of its sum.
+    pub(super) owner: usize,
+}
+
 /// Places for the numbers of pieces to merge, so that the same one is merged once.
-const MISSED_AT: usize = 512;
+const MISSED_AT: usize = 1024;
 
 /// The owner of a piece that is a part of nothing.
 pub(super) const NOBODY: usize = usize::MAX;
@@ -94,8 +103,12 @@ pub(super) struct Cache {
     pub(super) counts: Vec<u64>,
     /// The numbers of those that are not short.
     pub(super) rest: Vec<usize>,
-    /// Sums of the long pieces, then of those that are longer still.
-    pub(super) sums: [u64; 2 * ROOM],
+    /// Long pieces that are not known, some of whose parts may still have to be merged.
+    pub(super) longs: Vec<Long<4>>,
+    /// The same of those that are longer still.
+    pub(super) longers: Vec<Long<8>>,
+    /// The sums of both.
+    pub(super) sums: Vec<u64>,
     /// The best that this processor has.
     pub(super) instructions: Instructions,
     misses: u32,
@@ -150,7 +163,9 @@ impl Cache {
             again: Vec::new(),
             counts: Vec::new(),
             rest: Vec::new(),
-            sums: [0; 2 * ROOM],
+            longs: Vec::new(),
+            longers: Vec::new(),
+            sums: Vec::new(),
             instructions: Instructions::all().last().expect("any processor can count"),
             misses: 0,
             known: Zeroed::<Known>::new(),

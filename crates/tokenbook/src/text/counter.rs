@@ -2,7 +2,6 @@
 
 use super::class::{Closed, LETTER, LOWER, NEWLINE, OTHER, SPACE, UNCASED, UPPER, at};
 use super::split::Pattern;
-use super::vocab::Portable;
 use super::{Encoding, fast, normal};
 use crate::quantity::Count;
 
@@ -117,7 +116,7 @@ impl Counter {
         while from < self.tail.len()
             && let Some(end) = pattern.settled_end(self.tail.as_bytes(), from).filter(|&end| end <= changing)
         {
-            self.settled += vocab.count_piece::<Portable>(&self.tail.as_bytes()[from..end]);
+            self.settled += vocab.count_piece(&self.tail.as_bytes()[from..end]);
             from = end;
         }
         self.tail.drain(..from);

@@ -5,7 +5,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "hashes are cut to the bits that a table has")]
 
 use super::bpe::MIDDLE;
-use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, Missed, NOBODY, ROOM, WAITING};
+use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, Long, Missed, NOBODY, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
 use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
@@ -13,7 +13,7 @@ use super::split::Pattern;
 use super::vocab::Vocab;
 
 /// Pieces that are merged together, if there are so many.
-const TOGETHER: usize = 160;
+const TOGETHER: usize = 400;
 
 /// What is read at once.
 const READ: usize = size_of::<Window>();
@@ -198,7 +198,7 @@ impl Job<'_> {
         if self.count > 0 {
             self.waited::<S>(text);
         }
-        if !self.cache.missed.is_empty() {
+        if !self.cache.missed.is_empty() || !self.cache.sums.is_empty() {
             S::merge_missed(self, text);
         }
     }
@@ -285,7 +285,6 @@ impl Job<'_> {
     #[inline(never)]
     fn waited<S: Scan>(&mut self, text: &[u8]) {
         let (mut shorts, mut mediums, mut longs, mut longers) = (0, 0, 0, 0);
-        let (mut new_longs, mut new_longers) = (0, 0);
         let tables = self.vocab.tables;
         let short_bits = tables.short.len().trailing_zeros();
         for index in 0..std::mem::take(&mut self.count) {
@@ -335,9 +334,8 @@ impl Job<'_> {
             if let Some(count) = self.cache.known.long.get(&key, hash) {
                 self.add(start, count);
             } else {
-                self.cache.long_keys[new_longs] = (key, hash, start);
-                self.long(text, start, start + (key[3] >> 56) as usize, new_longs);
-                new_longs += 1;
+                let owner = self.long(text, start, start + (key[3] >> 56) as usize);
+                self.cache.longs.push(Long { key, hash, start, owner });
             }
         }
         for index in 0..longers {
@@ -345,27 +343,14 @@ impl Job<'_> {
             if let Some(count) = self.cache.known.longer.get(&key, hash) {
                 self.add(start, count);
             } else {
-                self.cache.longer_keys[new_longers] = (key, hash, start);
-                self.long(text, start, start + (key[7] >> 56) as usize, ROOM + new_longers);
-                new_longers += 1;
+                let owner = self.long(text, start, start + (key[7] >> 56) as usize);
+                self.cache.longers.push(Long { key, hash, start, owner });
             }
         }
         self.parts();
-        // Merging many at once hides how long memory takes; what is a part of something can't wait for that.
-        if new_longs + new_longers > 0 || self.cache.missed.len() >= TOGETHER {
+        // Merging many at once hides how long memory takes.
+        if self.cache.missed.len() >= TOGETHER || self.cache.sums.len() >= TOGETHER {
             S::merge_missed(self, text);
-        }
-        for owner in 0..new_longs {
-            let (key, hash, start) = self.cache.long_keys[owner];
-            let count = std::mem::take(&mut self.cache.sums[owner]);
-            self.cache.known.long.keep(&key, hash, count);
-            self.add(start, count);
-        }
-        for owner in 0..new_longers {
-            let (key, hash, start) = self.cache.longer_keys[owner];
-            let count = std::mem::take(&mut self.cache.sums[ROOM + owner]);
-            self.cache.known.longer.keep(&key, hash, count);
-            self.add(start, count);
         }
     }
 
@@ -422,9 +407,9 @@ impl Job<'_> {
         let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
         S::count_short(vocab, (0..missed.len()).map(piece), &mut tell, |number| longer.push(number));
         let longer_pieces = || longer.iter().map(|&number| piece(number));
-        vocab.count_middle::<S>(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut tell);
+        vocab.count_middle(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut tell);
         for (number, piece) in longer_pieces().filter(|(_, piece)| piece.len() > MIDDLE) {
-            tell(number, vocab.count_piece::<S>(piece));
+            tell(number, vocab.count_piece(piece));
         }
         for (&Missed { start, length, owner, key, hash }, &count) in missed.iter().zip(&counts) {
             if length <= 15 {
@@ -438,6 +423,19 @@ impl Job<'_> {
             self.add_to(owner, start, counts[number]);
         }
         self.cache.again.clear();
+        let (mut longs, mut longers) = (std::mem::take(&mut self.cache.longs), std::mem::take(&mut self.cache.longers));
+        for Long { key, hash, start, owner } in longs.drain(..) {
+            let count = self.cache.sums[owner];
+            self.cache.known.long.keep(&key, hash, count);
+            self.add(start, count);
+        }
+        for Long { key, hash, start, owner } in longers.drain(..) {
+            let count = self.cache.sums[owner];
+            self.cache.known.longer.keep(&key, hash, count);
+            self.add(start, count);
+        }
+        (self.cache.longs, self.cache.longers) = (longs, longers);
+        self.cache.sums.clear();
         missed.clear();
         longer.clear();
         (self.cache.missed, self.cache.rest, self.cache.counts) = (missed, longer, counts);
@@ -495,11 +493,13 @@ impl Job<'_> {
         text[end - 3] >= 0xe0 && self.pattern != Pattern::R50k
     }
 
-    /// Begins the sum of a piece of 16 to 62 bytes that is not remembered.
-    fn long(&mut self, text: &[u8], start: usize, end: usize, owner: usize) {
+    /// Begins the sum of a piece of 16 to 62 bytes that is not remembered, and gives the sum's number.
+    fn long(&mut self, text: &[u8], start: usize, end: usize) -> usize {
+        let owner = self.cache.sums.len();
+        self.cache.sums.push(0);
         if !self.falls_apart(text, end) {
             self.cache.missed.push(Missed { start, length: end - start, owner, key: [0; 2], hash: 0 });
-            return;
+            return owner;
         }
         if self.parts + (end - start) > self.cache.parts.len() {
             self.parts();
@@ -521,6 +521,7 @@ impl Job<'_> {
             }
         });
         cache.sums[owner] += alone_sum;
+        owner
     }
 
     /// Counts parts of long pieces, but for those to merge.

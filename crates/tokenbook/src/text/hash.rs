@@ -7,36 +7,27 @@ pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Bits of a token id.
 pub(crate) const ID_BITS: u32 = 18;
 
-/// A bucket of merges: one line of a core's memory. The first words are slots, each a mark above the lower bits of an id;
-/// then come the upper bits of these ids, a byte each and all ones where a slot is free, and one more that is all ones, for
-/// what is in no slot; and a byte that is 0 if some merges found no slot.
-pub(crate) type Bucket = [u32; 16];
-
-/// Slots of a bucket.
-pub(crate) const MERGE_SLOTS: usize = 12;
-
-/// Bits of an id that are in its slot, in a table of `1 << bits` buckets.
-pub(crate) const fn low_bits(bits: u32) -> u32 {
-    32 - (2 * ID_BITS - bits)
-}
-
 /// Two token ids as one key.
 pub(crate) fn pair_key(left: u32, right: u32) -> u64 {
     (u64::from(left) << ID_BITS) | u64::from(right)
 }
 
-/// Where a pair is in a table of `1 << bits` buckets of merges: the bucket, and what its slot holds above the id's lower
-/// bits. Multiplying is a bijection of the pair's bits, so both together are the pair itself.
+/// A hash of a pair's key.
 #[inline]
-pub(crate) fn merge_place(key: u64, bits: u32) -> (usize, u32) {
-    let hash = key.wrapping_mul(MIX << (64 - 2 * ID_BITS));
-    ((hash >> (64 - bits)) as usize, (hash << bits >> 32) as u32)
+pub(crate) fn merge_hash(key: u64) -> u64 {
+    key.wrapping_mul(MIX)
 }
 
-/// Where the search for a pair that found no slot begins in a table of `1 << bits` numbers.
+/// The group of a pair, one of `1 << bits`. Each group has a seed by which no two pairs of a vocabulary share a slot.
 #[inline]
-pub(crate) fn spill_place(key: u64, bits: u32) -> usize {
-    (key.wrapping_mul(MIX) >> (64 - bits)) as usize
+pub(crate) fn merge_group(hash: u64, bits: u32) -> usize {
+    (hash >> (64 - bits)) as usize
+}
+
+/// The slot of a pair, one of `1 << bits`, by its group's seed.
+#[inline]
+pub(crate) fn merge_slot(hash: u64, seed: u16, bits: u32) -> usize {
+    (hash.rotate_left(32).wrapping_mul(u64::from(seed)) >> (64 - bits)) as usize
 }
 
 /// Up to 8 bytes as one number; without NUL bytes no two pieces share it.

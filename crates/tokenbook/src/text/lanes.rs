@@ -1,13 +1,14 @@
 //! Counting the tokens of many short pieces by merging them side by side.
 //!
-//! One piece's merges wait for each other and for memory, so a step of every piece is done in turn. A step has no branch
-//! that depends on the text but one, whether anything is left to merge: places that aren't there have ids of their own.
-#![expect(clippy::cast_possible_truncation, reason = "places are below 64")]
+//! One piece's merges wait for each other and for memory, so those of several pieces are done side by side, each in three
+//! parts that are short enough for a core to have those of all pieces at hand. None of them has a branch that depends on
+//! the text: places that aren't there have ids of their own, and what a piece does once nothing is left to merge changes
+//! nothing that counts.
 
 use super::bpe::{MIDDLE, NEVER, PLACE_BITS, SMALL, packed};
-use super::vocab::{BORDER, Find, Merges, Vocab};
+use super::vocab::{BORDER, Merges, Place, Vocab};
 
-/// Pieces that are merged in turns.
+/// Pieces that are merged side by side.
 const LANES: usize = 8;
 
 /// A piece while it is merged. Its first token is at place 1, and `N` is a power of two with room for its bytes between
@@ -21,13 +22,14 @@ struct Lane<const N: usize> {
     live: u64,
     /// Tokens that are left.
     count: u64,
-    /// The places of the last merge's token and of its neighbours.
+    /// The places of the last merge's token and of the one before it; 0 if nothing has been merged.
     at: usize,
     before: usize,
-    after: usize,
-    /// Where the pairs of that token with its neighbours would be.
-    left: (usize, u32),
-    right: (usize, u32),
+    /// That token between its neighbours.
+    around: [u32; 3],
+    /// Where its pairs with them would be.
+    left: Place,
+    right: Place,
 }
 
 impl<const N: usize> Lane<N> {
@@ -39,84 +41,101 @@ impl<const N: usize> Lane<N> {
         count: 0,
         at: 0,
         before: 0,
-        after: 0,
-        left: (0, 0),
-        right: (0, 0),
+        around: [BORDER; 3],
+        left: Place::ANY,
+        right: Place::ANY,
     };
 
-    /// Begins with bytes, or with characters that are sure to become tokens, and asks for the memory of their pairs.
+    /// Begins with bytes, or with characters that are sure to become tokens, and looks up their pairs.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn fill(&mut self, vocab: &Vocab, merges: Merges, number: usize, piece: &[u8]) {
         self.number = number;
         self.pairs = [NEVER; N];
-        let mut last = 0;
-        if piece.is_ascii() {
-            for &byte in piece {
-                last += 1;
-                self.ids[last & (N - 1)] = vocab.single(byte);
-            }
+        (self.at, self.before) = (0, 0);
+        let last = if piece.is_ascii() {
+            self.fill_bytes(vocab, merges, piece)
         } else {
-            vocab.begin_with(piece, |id| {
-                let before = self.ids[last & (N - 1)];
-                if last > 0 && before | id >= 256 {
-                    merges.prefetch(merges.place(before, id).0);
-                }
-                last += 1;
-                self.ids[last & (N - 1)] = id;
-            });
-        }
+            self.fill_characters(vocab, merges, piece)
+        };
         self.ids[(last + 1) & (N - 1)] = BORDER;
         self.count = last as u64;
         self.live = u64::MAX >> (62 - last);
     }
 
-    /// Looks up the pairs that it begins with.
+    /// Places single bytes. Gives the place of the last one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn begin<F: Find>(&mut self, merges: Merges) {
-        for place in 1..self.count as usize {
-            let (left, right) = (self.ids[place & (N - 1)], self.ids[(place + 1) & (N - 1)]);
-            self.pairs[place & (N - 1)] = packed(merges.first::<F>(left, right), place);
+    fn fill_bytes(&mut self, vocab: &Vocab, merges: Merges, piece: &[u8]) -> usize {
+        let (mut last, mut left) = (0, BORDER);
+        for &byte in piece {
+            let id = vocab.single(byte);
+            self.pairs[last & (N - 1)] = packed(merges.of_bytes(left, id), last);
+            last += 1;
+            self.ids[last & (N - 1)] = id;
+            left = id;
         }
+        last
     }
 
-    /// Merges one pair and asks for the memory of its new neighbours' pairs; `false` if nothing is left to merge.
+    /// Places characters and parts of them. Gives the place of the last one.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn step(&mut self, merges: Merges, limit: u32) -> bool {
+    fn fill_characters(&mut self, vocab: &Vocab, merges: Merges, piece: &[u8]) -> usize {
+        let (mut last, mut left) = (0, BORDER);
+        let mut places = [Place::ANY; N];
+        vocab.begin_with(piece, |id| {
+            let place = merges.place(left, id);
+            merges.prefetch(place);
+            places[last & (N - 1)] = place;
+            last += 1;
+            self.ids[last & (N - 1)] = id;
+            left = id;
+        });
+        for place in 1..last {
+            self.pairs[place & (N - 1)] = packed(merges.at(places[place & (N - 1)]), place);
+        }
+        last
+    }
+
+    /// Merges the pair that comes first; `true` if nothing is left to merge.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn merge(&mut self, limit: u32) -> bool {
         let least = self.pairs[1..=N / 2].iter().copied().fold(NEVER, u32::min);
         let (id, at) = (least >> PLACE_BITS, least as usize & (N - 1));
-        if id >= limit {
-            return false;
-        }
+        let is_done = id >= limit;
         let above = self.live >> at >> 1;
         let right = (at + 1 + above.trailing_zeros() as usize) & (N - 1);
         let after = (at + 1 + (above & above.wrapping_sub(1)).trailing_zeros() as usize) & (N - 1);
         let below = self.live & ((1 << at) - 1);
-        let before = (63 - below.leading_zeros() as usize) & (N - 1);
-        self.count -= 1;
+        let before = 63usize.wrapping_sub(below.leading_zeros() as usize) & (N - 1);
+        self.count -= u64::from(!is_done);
         self.live &= !(1 << right);
         self.ids[at] = id;
         self.pairs[right] = NEVER;
-        (self.at, self.before, self.after) = (at, before, after);
-        self.left = merges.place(self.ids[before], id);
-        self.right = merges.place(id, self.ids[after]);
-        merges.prefetch(self.left.0);
-        merges.prefetch(self.right.0);
-        true
+        (self.at, self.before) = (at, before);
+        self.around = [self.ids[before], id, self.ids[after]];
+        is_done
     }
 
-    /// Looks up the pairs of the token that the last step made.
+    /// Finds where the pairs of the token would be that the merge made, and asks for their memory.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn settle<F: Find>(&mut self, merges: Merges) {
-        let id = |place: usize| self.ids[place & (N - 1)];
-        let (before, merged, after) = (id(self.before), id(self.at), id(self.after));
-        let left = packed(merges.at::<F>(self.left, before, merged), self.before);
-        let right = packed(merges.at::<F>(self.right, merged, after), self.at);
-        self.pairs[self.at & (N - 1)] = right;
-        self.pairs[self.before & (N - 1)] = left;
+    fn locate(&mut self, merges: Merges) {
+        let [before, merged, after] = self.around;
+        self.left = merges.place(before, merged);
+        self.right = merges.place(merged, after);
+        merges.prefetch(self.left);
+        merges.prefetch(self.right);
+    }
+
+    /// Looks up these pairs.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    fn settle(&mut self, merges: Merges) {
+        self.pairs[self.at & (N - 1)] = packed(merges.at(self.right), self.at);
+        self.pairs[self.before & (N - 1)] = packed(merges.at(self.left), self.before);
     }
 }
 
@@ -124,64 +143,64 @@ impl Vocab {
     /// The number of tokens of each piece of at most [`SMALL`] bytes, told to `done` with the piece's number.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_small<'a, F: Find>(
+    pub(super) fn count_small<'a>(
         &self,
         pieces: impl Iterator<Item = (usize, &'a [u8])>,
         done: impl FnMut(usize, u64),
     ) {
-        self.count_pieces::<F, { 2 * SMALL }>(pieces, done);
+        self.count_pieces::<{ 2 * SMALL }>(pieces, done);
     }
 
     /// The same of pieces of at most [`MIDDLE`] bytes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn count_middle<'a, F: Find>(
+    pub(super) fn count_middle<'a>(
         &self,
         pieces: impl Iterator<Item = (usize, &'a [u8])>,
         done: impl FnMut(usize, u64),
     ) {
-        self.count_pieces::<F, { 2 * MIDDLE }>(pieces, done);
+        self.count_pieces::<{ 2 * MIDDLE }>(pieces, done);
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn count_pieces<'a, F: Find, const N: usize>(
+    fn count_pieces<'a, const N: usize>(
         &self,
         mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
         mut done: impl FnMut(usize, u64),
     ) {
-        let (merges, limit) = (self.merges(), self.limit);
-        let mut lanes = [Lane::<N>::EMPTY; LANES];
-        // The lanes in use come first.
-        let mut order: [usize; LANES] = std::array::from_fn(|lane| lane);
-        let mut used = 0;
+        let merges = self.merges();
+        let mut lanes = [const { Lane::<N>::EMPTY }; LANES];
+        // A bit for each lane that has a piece, and for each that is to get one.
+        let (mut used, mut free) = (0u32, (1u32 << LANES) - 1);
         loop {
-            let kept = used;
-            while used < LANES
-                && let Some((number, piece)) = pieces.next()
-            {
-                lanes[order[used]].fill(self, merges, number, piece);
-                used += 1;
+            while free != 0 {
+                let lane_number = free.trailing_zeros() as usize % LANES;
+                free &= free - 1;
+                let lane = &mut lanes[lane_number];
+                if used >> lane_number & 1 == 1 {
+                    done(lane.number, lane.count);
+                }
+                if let Some((number, piece)) = pieces.next() {
+                    lane.fill(self, merges, number, piece);
+                    used |= 1 << lane_number;
+                } else {
+                    *lane = Lane::EMPTY;
+                    used &= !(1 << lane_number);
+                }
             }
             if used == 0 {
                 return;
             }
-            for &lane in &order[..kept] {
-                lanes[lane].settle::<F>(merges);
+            for (lane, lane_number) in lanes.iter_mut().zip(0..LANES) {
+                free |= u32::from(lane.merge(self.limit)) << lane_number;
             }
-            for &lane in &order[kept..used] {
-                lanes[lane].begin::<F>(merges);
+            free &= used;
+            for lane in &mut lanes {
+                lane.locate(merges);
             }
-            let mut turn = 0;
-            while turn < used {
-                let lane = &mut lanes[order[turn]];
-                if lane.step(merges, limit) {
-                    turn += 1;
-                } else {
-                    done(lane.number, lane.count);
-                    used -= 1;
-                    order.swap(turn, used);
-                }
+            for lane in &mut lanes {
+                lane.settle(merges);
             }
         }
     }

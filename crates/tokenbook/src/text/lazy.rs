@@ -187,7 +187,7 @@ fn tables(file: &[u8], r50k: bool) -> &'static Tables {
         starts: made.starts.leak(),
         halves: made.halves.leak(),
         merges: made.merges.leak(),
-        spilled: made.spilled.leak(),
+        seeds: made.seeds.leak(),
         byte_pairs: (&*made.byte_pairs.leak()).try_into().expect("the length of the type"),
         ids: made.ids.leak(),
         singles: Box::leak(Box::new(made.singles)),

@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 
 use super::cache::Known;
 use super::fast::Job;
+use super::scan::Portable;
 #[cfg(test)]
 use super::scan::{Masks, Scan, Window};
-use super::vocab::Portable;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 

@@ -7,7 +7,7 @@
 use super::bpe::SMALL;
 use super::fast::Job;
 use super::split::Pattern;
-use super::vocab::{Find, Portable, Vocab};
+use super::vocab::Vocab;
 
 /// Bytes looked at together.
 pub(super) const WINDOW: usize = 64;
@@ -143,7 +143,7 @@ const MAY_BE_WIDE: [bool; 256] = {
 };
 
 /// A way to make masks, and to merge with the same instructions.
-pub(super) trait Scan: Find + Sized {
+pub(super) trait Scan: Sized {
     /// The masks of the first 64 bytes.
     fn masks(window: &Window) -> Masks;
 
@@ -177,7 +177,7 @@ pub(super) trait Scan: Find + Sized {
             }
             is_short
         });
-        vocab.count_small::<Self>(short, done);
+        vocab.count_small(short, done);
     }
 }
 
@@ -205,9 +205,12 @@ const KINDS: [u8; 256] = {
     }
 };
 
+/// The way that any processor has.
+pub(super) struct Portable;
+
 impl Scan for Portable {
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
-        vocab.count_piece::<Self>(piece)
+        vocab.count_piece(piece)
     }
 
     fn merge_missed(job: &mut Job<'_>, text: &[u8]) {

@@ -57,25 +57,22 @@ fn pieces(pattern: Pattern, text: &str) -> Vec<&[u8]> {
 /// Byte-pair encoding as it is defined: the two neighbours that are a token of lowest rank are joined, the first of
 /// equals, until no two are a token. In Qwen 3.5 only those two that the token is stated to arise from.
 fn joined(vocab: &Vocab, piece: &[u8]) -> Vec<u32> {
-    let mut parts: Vec<&[u8]> = piece.chunks(1).collect();
-    loop {
-        let mut best: Option<(u32, usize, usize)> = None;
-        let mut start = 0;
-        for at in 1..parts.len() {
-            let length = parts[at - 1].len() + parts[at].len();
-            if let Some(id) = vocab.find(&piece[start..start + length])
-                && (vocab.number != Vocab::QWEN35 || vocab.arises_from(id, parts[at - 1].len()))
-                && best.is_none_or(|(least, ..)| id < least)
-            {
-                best = Some((id, at, start));
-            }
-            start += parts[at - 1].len();
+    // Where each part starts, and the end.
+    let mut starts: Vec<usize> = (0..=piece.len()).collect();
+    let rank = |starts: &[usize], at: usize| {
+        let id = vocab.find(&piece[starts[at]..*starts.get(at + 2)?])?;
+        (vocab.number != Vocab::QWEN35 || vocab.arises_from(id, starts[at + 1] - starts[at])).then_some(id)
+    };
+    // The rank of each part and the next, if they are a token.
+    let mut ranks: Vec<Option<u32>> = (0..piece.len()).map(|at| rank(&starts, at)).collect();
+    while let Some((_, at)) = ranks.iter().zip(0..).filter_map(|(rank, at)| Some((rank.as_ref()?, at))).min() {
+        starts.remove(at + 1);
+        ranks.remove(at);
+        for near in [at.saturating_sub(1), at] {
+            ranks[near] = rank(&starts, near);
         }
-        let Some((_, at, start)) = best else { break };
-        let length = parts[at - 1].len() + parts[at].len();
-        parts.splice(at - 1..=at, [&piece[start..start + length]]);
     }
-    parts.iter().map(|part| vocab.find(part).expect("every byte is a token")).collect()
+    starts.windows(2).map(|ends| vocab.find(&piece[ends[0]..ends[1]]).expect("every byte is a token")).collect()
 }
 
 /// Texts of all that matters to the patterns, in any order.
@@ -161,8 +158,8 @@ fn windows_cover_characters_of_three_bytes_as_the_definition_does() {
 }
 
 #[test]
-fn a_mark_that_free_slots_have_is_no_merge() {
-    // `P` and `oor` in one bucket of merges with room, by the mark of a slot that nothing is in.
+fn a_pair_that_was_taken_for_a_free_place_is_no_merge() {
+    // `P` and `oor` had the mark of places that nothing was in, in a table of merges that was here once.
     for text in ["SIMILARPoor", "SIMILARPoor AKY\u{2019}ev"] {
         let pattern = Pattern::R50k;
         for vocab in [&super::vocab::R50K, &super::vocab::P50K] {

@@ -4,7 +4,7 @@
     reason = "ids have 18 bits, and hashes are cut to the bits that a table has"
 )]
 
-use super::hash::{Bucket, ID_BITS, MERGE_SLOTS, bytes_hash, low_bits, merge_place, pair_key, spill_place};
+use super::hash::{ID_BITS, bytes_hash, merge_group, merge_hash, merge_slot, pair_key};
 use super::raw;
 
 /// The longest token of any vocabulary, in bytes.
@@ -24,10 +24,10 @@ pub(super) struct Tables {
     pub(super) starts: &'static [u32],
     /// The two tokens that each token arises from.
     pub(super) halves: &'static [u32],
-    /// The ids that two tokens merge into.
-    pub(super) merges: &'static [Bucket],
-    /// The few of them that their bucket has no room for: the two tokens' ids above that of the merged one, or 0.
-    pub(super) spilled: &'static [u64],
+    /// Slots of merges: two tokens' ids above the one that they merge into, or all ones.
+    pub(super) merges: &'static [u64],
+    /// The seed of each group of pairs, by which each of them finds its slot.
+    pub(super) seeds: &'static [u16],
     /// The ids that pairs of single bytes merge into, by their ids.
     pub(super) byte_pairs: &'static [u32; 1 << 16],
     /// A hash table of tokens: id + 1, or 0.
@@ -119,13 +119,14 @@ impl Vocab {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn merges(&self) -> Merges {
-        let bits = self.tables.merges.len().trailing_zeros();
-        Merges { tables: self.tables, buckets: self.tables.merges, bits, low: low_bits(bits) }
+        let Tables { merges, seeds, byte_pairs, .. } = self.tables;
+        let (group_bits, bits) = (seeds.len().trailing_zeros(), merges.len().trailing_zeros());
+        Merges { byte_pairs, seeds, slots: merges, group_bits, bits }
     }
 
     /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on.
     pub(super) fn merge(&self, left: u32, right: u32) -> u32 {
-        self.merges().merge::<Portable>(left, right)
+        self.merges().merge(left, right)
     }
 
     /// The two tokens that a token of several bytes arises from.
@@ -170,129 +171,86 @@ impl Vocab {
     }
 }
 
-/// A way to look through a bucket of merges.
-pub(super) trait Find {
-    /// A bit for each slot that has this mark above the `low` bits of its id.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
-        let slots = bucket[..MERGE_SLOTS].iter().zip(0..);
-        slots.map(|(slot, number)| u32::from((slot ^ mark) >> low == 0) << number).fold(0, |all, bit| all | bit)
-    }
-}
-
-/// The ways that any processor has.
-pub(super) struct Portable;
-
-impl Find for Portable {}
-
 /// The merges of a vocabulary.
 #[derive(Clone, Copy)]
 pub(super) struct Merges {
-    tables: &'static Tables,
-    buckets: &'static [Bucket],
-    /// Bits of a bucket's number.
+    byte_pairs: &'static [u32; 1 << 16],
+    seeds: &'static [u16],
+    slots: &'static [u64],
+    group_bits: u32,
     bits: u32,
-    /// Bits of an id that are in its slot.
-    low: u32,
+}
+
+/// Where a merge would be.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    slot: usize,
+    /// What the slot holds beside the id.
+    want: u64,
+}
+
+impl Place {
+    /// Some place.
+    pub(super) const ANY: Self = Self { slot: 0, want: 0 };
 }
 
 impl Merges {
-    /// Where a merge would be: its bucket and its mark there.
+    /// Where the merge of two tokens would be.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn place(self, left: u32, right: u32) -> (usize, u32) {
-        merge_place(pair_key(left, right), self.bits)
+    pub(super) fn place(self, left: u32, right: u32) -> Place {
+        let key = pair_key(left, right);
+        let hash = merge_hash(key);
+        let seed = self.seeds[merge_group(hash, self.group_bits)];
+        Place { slot: merge_slot(hash, seed, self.bits), want: key << ID_BITS }
     }
 
-    /// Asks for the memory of a bucket.
+    /// Asks for the memory of a place.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn prefetch(self, bucket: usize) {
-        raw::prefetch(self.buckets, bucket);
+    pub(super) fn prefetch(self, place: Place) {
+        raw::prefetch(self.slots, place.slot);
     }
 
-    /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on.
+    /// What two tokens merge into; if they don't, some number from [`Vocab::limit`] on that has no more than 24 bits.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn merge<F: Find>(self, left: u32, right: u32) -> u32 {
-        self.at::<F>(self.place(left, right), left, right)
+    pub(super) fn merge(self, left: u32, right: u32) -> u32 {
+        self.at(self.place(left, right))
     }
 
-    /// The same of two tokens that merging begins with, which may be single bytes.
+    /// The same of two single bytes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn first<F: Find>(self, left: u32, right: u32) -> u32 {
-        if left | right < 256 {
-            self.tables.byte_pairs[((left & 255) << 8 | right & 255) as usize]
-        } else {
-            self.merge::<F>(left, right)
-        }
+    pub(super) fn of_bytes(self, left: u32, right: u32) -> u32 {
+        self.byte_pairs[((left & 255) << 8 | right & 255) as usize]
     }
 
     /// The same as [`Merges::merge`] at a place that is known.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    pub(super) fn at<F: Find>(self, (bucket, mark): (usize, u32), left: u32, right: u32) -> u32 {
-        let bucket = &self.buckets[bucket];
-        let found = F::find(bucket, mark, self.low);
-        // One test, which hardly ever holds: whether a pair merges can't be foretold.
-        if found | room(bucket) == 0 {
-            return self.spilled(left, right);
-        }
-        let slot = (found | 1 << MERGE_SLOTS).trailing_zeros() as usize & 15;
-        high(bucket, slot) << self.low | bucket[slot] & ((1 << self.low) - 1)
+    pub(super) fn at(self, place: Place) -> u32 {
+        // More than any id unless the slot is that of the pair.
+        (self.slots[place.slot] ^ place.want).min((1 << 24) - 1) as u32
     }
-
-    /// What two tokens merge into whose bucket has no room for all.
-    #[cold]
-    fn spilled(self, left: u32, right: u32) -> u32 {
-        let table = self.tables.spilled;
-        let key = pair_key(left, right);
-        let mut slot = spill_place(key, table.len().trailing_zeros());
-        while table[slot] != 0 {
-            if table[slot] >> ID_BITS == key {
-                return table[slot] as u32 & ((1 << ID_BITS) - 1);
-            }
-            slot = (slot + 1) & (table.len() - 1);
-        }
-        NONE
-    }
-}
-
-/// The upper bits of the id in a slot, or all ones behind the last slot.
-#[inline]
-fn high(bucket: &Bucket, slot: usize) -> u32 {
-    bucket[MERGE_SLOTS + slot / 4] >> (slot % 4 * 8) & 0xff
-}
-
-/// 0 if some merges of a bucket found no slot.
-#[inline]
-fn room(bucket: &Bucket) -> u32 {
-    bucket[15] >> 8 & 0xff
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::hash::{ID_BITS, MIX};
 
     #[test]
-    #[expect(clippy::cast_possible_truncation, reason = "half a key has 18 bits")]
-    fn a_pair_whose_mark_is_that_of_a_free_slot_does_not_merge() {
-        const BITS: u32 = 2 * ID_BITS;
-        // Each step doubles how many of the lower bits are right.
-        let inverse =
-            (0..6).fold(1u64, |inverse, _| inverse.wrapping_mul(2u64.wrapping_sub(MIX.wrapping_mul(inverse))));
+    fn every_pair_of_halves_merges_and_others_do_not() {
         for vocab in [&R50K, &P50K, &CL100K, &O200K] {
-            let Merges { bits, low, .. } = vocab.merges();
-            for bucket in 0..vocab.tables.merges.len() {
-                let hash = (bucket as u64) << (BITS - bits) | ((1 << (BITS - bits)) - 1);
-                let key = hash.wrapping_mul(inverse) & ((1 << BITS) - 1);
-                assert_eq!(merge_place(key, bits), (bucket, u32::MAX << low));
-                let (left, right) = ((key >> ID_BITS) as u32, key as u32 & ((1 << ID_BITS) - 1));
-                let merged = vocab.merge(left, right);
-                assert!(merged >= vocab.limit || vocab.halves(merged) == (left, right), "{left} {right}: {merged}");
+            for id in 256..vocab.limit {
+                let (left, right) = vocab.halves(id);
+                if left != NONE {
+                    assert_eq!(vocab.merge(left, right), id);
+                }
+                // The same two the other way round, if this makes something, make it of them.
+                let other = vocab.merge(right, left);
+                assert!(other >= vocab.limit || vocab.halves(other) == (right, left), "{right} {left}: {other}");
+                assert!(vocab.merge(id, BORDER) >= vocab.limit && vocab.merge(BORDER, id) >= vocab.limit);
             }
         }
     }

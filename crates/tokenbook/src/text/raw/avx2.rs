@@ -1,16 +1,13 @@
 //! 32 bytes at a time.
 
 use std::arch::x86_64::{
-    __m256i, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_loadu_si128, _mm_movemask_ps, _mm256_add_epi8,
-    _mm256_and_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpeq_epi32,
-    _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_movemask_ps, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_set1_epi32,
+    __m256i, _mm256_add_epi8, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
 };
 
 use crate::text::fast::Job;
-use crate::text::hash::Bucket;
 use crate::text::scan::{Masks, Scan, Three, Wide, Window};
-use crate::text::vocab::{Find, Vocab};
+use crate::text::vocab::Vocab;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn count(job: &mut Job<'_>, text: &[u8]) {
@@ -23,15 +20,6 @@ pub(super) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8
 }
 
 pub(in crate::text) struct Avx2;
-
-impl Find for Avx2 {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
-        // SAFETY: only used in `count`, whose caller has asked the processor.
-        unsafe { find(bucket, mark, low) }
-    }
-}
 
 impl Scan for Avx2 {
     #[inline]
@@ -55,25 +43,7 @@ impl Scan for Avx2 {
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
-    vocab.count_piece::<Avx2>(piece)
-}
-
-/// The slots of a bucket that have a mark.
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-#[inline]
-fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
-    let mark = _mm256_set1_epi32(mark.cast_signed());
-    let above = _mm256_set1_epi32((u32::MAX << low).cast_signed());
-    let (eight, four): (&[u32; 8], &[u32; 4]) =
-        (bucket.first_chunk().expect("16 words"), bucket[8..].first_chunk().expect("16 words"));
-    // SAFETY: 32 and 16 bytes are there, and loads need no alignment.
-    let (eight, four) = unsafe {
-        (_mm256_loadu_si256(std::ptr::from_ref(eight).cast()), _mm_loadu_si128(std::ptr::from_ref(four).cast()))
-    };
-    let eight = _mm256_cmpeq_epi32(_mm256_and_si256(eight, above), mark);
-    let four = _mm_cmpeq_epi32(_mm_and_si128(four, _mm256_castsi256_si128(above)), _mm256_castsi256_si128(mark));
-    let eight = _mm256_movemask_ps(_mm256_castsi256_ps(eight)).cast_unsigned();
-    eight | _mm_movemask_ps(_mm_castsi128_ps(four)).cast_unsigned() << 8
+    vocab.count_piece(piece)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]

@@ -7,18 +7,17 @@ use std::arch::x86_64::{
     __m512i, _mm_cvtsi128_si32, _mm_extract_epi32, _mm_maskz_loadu_epi8, _mm512_add_epi32, _mm512_alignr_epi32,
     _mm512_and_si512, _mm512_castsi128_si512, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi32_mask,
     _mm512_cmplt_epu8_mask, _mm512_cmpneq_epi32_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512,
-    _mm512_mask_cmplt_epu32_mask, _mm512_mask_compress_epi32, _mm512_mask_expand_epi32, _mm512_mask_i32gather_epi32,
-    _mm512_mask_set1_epi32, _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_permutexvar_epi32,
-    _mm512_reduce_min_epu32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_slli_epi32,
-    _mm512_storeu_si512, _mm512_sub_epi8, _mm512_test_epi8_mask, _mm512_xor_si512,
+    _mm512_mask_compress_epi32, _mm512_mask_expand_epi32, _mm512_mask_i32gather_epi32, _mm512_mask_set1_epi32,
+    _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_permutexvar_epi32, _mm512_reduce_min_epu32,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
+    _mm512_test_epi8_mask,
 };
 
 use crate::text::bpe::NEVER;
 use crate::text::fast::Job;
-use crate::text::hash::{Bucket, MERGE_SLOTS};
 use crate::text::raw::avx2;
 use crate::text::scan::{Masks, Scan, Window};
-use crate::text::vocab::{BORDER, Find, Merges, Vocab};
+use crate::text::vocab::{BORDER, Merges, Place, Vocab};
 
 macro_rules! features {
     ($($item:item)*) => { $(
@@ -28,15 +27,6 @@ macro_rules! features {
 }
 
 pub(in crate::text) struct Avx512;
-
-impl Find for Avx512 {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
-        // SAFETY: only used in `count`, whose caller has asked the processor.
-        unsafe { find(bucket, mark, low) }
-    }
-}
 
 impl Scan for Avx512 {
     #[inline]
@@ -129,27 +119,13 @@ struct Lane {
     /// The place of the last merge's token, as a bit; none before the first merge.
     at: u16,
     /// Where the pairs of that token with its neighbours would be.
-    left: (usize, u32),
-    right: (usize, u32),
-    /// That token, and its neighbours.
-    merged: u32,
-    before: u32,
-    after: u32,
+    left: Place,
+    right: Place,
 }
 
 impl Lane {
-    const EMPTY: Self = Self {
-        ids: [BORDER; 16],
-        pairs: [NEVER; 16],
-        number: 0,
-        begin: 0,
-        at: 0,
-        left: (0, 0),
-        right: (0, 0),
-        merged: BORDER,
-        before: BORDER,
-        after: BORDER,
-    };
+    const EMPTY: Self =
+        Self { ids: [BORDER; 16], pairs: [NEVER; 16], number: 0, begin: 0, at: 0, left: Place::ANY, right: Place::ANY };
 
     features! {
         /// Begins with bytes, or with characters that are sure to become tokens; `false` if there are too many.
@@ -191,7 +167,7 @@ impl Lane {
             self.pairs = [NEVER; 16];
             self.begin = count;
             for place in 1..count {
-                merges.prefetch(merges.place(ids[place], ids[place + 1]).0);
+                merges.prefetch(merges.place(ids[place], ids[place + 1]));
             }
             true
         }
@@ -206,13 +182,13 @@ impl Lane {
             if self.begin > 0 {
                 for place in 1..self.begin {
                     let (left, right) = (self.ids[place & 15], self.ids[(place + 1) & 15]);
-                    let pair = merges.first::<Avx512>(left, right);
+                    let pair = merges.merge(left, right);
                     pairs = _mm512_mask_set1_epi32(pairs, 1 << place, pair.cast_signed());
                 }
                 self.begin = 0;
             }
-            let left = merges.at::<Avx512>(self.left, self.before, self.merged);
-            let right = merges.at::<Avx512>(self.right, self.merged, self.after);
+            let left = merges.at(self.left);
+            let right = merges.at(self.right);
             pairs = _mm512_mask_set1_epi32(pairs, self.at >> 1, left.cast_signed());
             pairs = _mm512_mask_set1_epi32(pairs, self.at, right.cast_signed());
             let least = _mm512_reduce_min_epu32(pairs);
@@ -231,27 +207,19 @@ impl Lane {
             let around = _mm512_setr_epi32(-1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
             let around = _mm512_permutexvar_epi32(_mm512_add_epi32(place, around), ids);
             let around = _mm512_castsi512_si128(around);
-            self.before = _mm_cvtsi128_si32(around).cast_unsigned();
-            self.after = _mm_extract_epi32::<1>(around).cast_unsigned();
-            (self.at, self.merged) = (at, least);
-            self.left = merges.place(self.before, least);
-            self.right = merges.place(least, self.after);
-            merges.prefetch(self.left.0);
-            merges.prefetch(self.right.0);
+            let before = _mm_cvtsi128_si32(around).cast_unsigned();
+            let after = _mm_extract_epi32::<1>(around).cast_unsigned();
+            self.at = at;
+            self.left = merges.place(before, least);
+            self.right = merges.place(least, after);
+            merges.prefetch(self.left);
+            merges.prefetch(self.right);
             None
         }
     }
 }
 
 features! {
-    /// The slots of a bucket that have a mark.
-    #[inline]
-    fn find(bucket: &Bucket, mark: u32, low: u32) -> u32 {
-        const SLOTS: u16 = (1 << MERGE_SLOTS) - 1;
-        let others = _mm512_xor_si512(load32(bucket), _mm512_set1_epi32(mark.cast_signed()));
-        u32::from(_mm512_mask_cmplt_epu32_mask(SLOTS, others, _mm512_set1_epi32(1 << low)))
-    }
-
     /// The number of tokens of each piece that begins with few enough, told to `done` with the piece's number; the numbers
     /// of the others are told to `longer`.
     fn count_short<'a>(
