@@ -26,7 +26,7 @@ test-rust: ## run the Rust suites
 	cargo test --workspace --locked
 
 test-python: target/.python ## run the Python suites and check the stub against the module
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 	$(BIN)/python -m mypy.stubtest tokenbook._tokenbook
 
 test-node: target/.node target/.node-tools ## run the Node suites
@@ -81,9 +81,9 @@ target/.python: $(RUST) pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-target/.node: $(RUST) node/triple.cjs node/scripts/build.mjs
+target/.node: target/.release node/triple.cjs node/scripts/build.mjs
 	@mkdir -p target
-	node node/scripts/build.mjs
+	node node/scripts/build.mjs --built
 	@touch $@
 
 target/.node-tools: tests/node/package.json tests/node/package-lock.json
@@ -107,9 +107,13 @@ target/.page-tools: crates/tokenbook-cli/page/package.json crates/tokenbook-cli/
 	cd crates/tokenbook-cli/page && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-target/.cli: $(RUST) $(wildcard crates/tokenbook-cli/assets/*)
+target/.cli: target/.release
+	@touch $@
+
+# Together: one by one each would have what they share compiled anew, for features that the other doesn't ask for.
+target/.release: $(RUST) $(wildcard crates/tokenbook-cli/assets/*)
 	@mkdir -p target
-	cargo build --release --locked --package tokenbook-cli
+	cargo build --release --locked --package tokenbook-cli --package tokenbook-node
 	@touch $@
 
 target/.pack: target/.node $(shell find node/src -type f) $(wildcard node/*.*js node/*.*ts node/package.json python/tokenbook/*.py*) pyproject.toml

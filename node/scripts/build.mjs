@@ -1,5 +1,5 @@
 // Builds the native addon with cargo and puts it beside the package. Needs nothing but cargo, so that installing from a
-// checkout works without our development tools. `--dev` builds without optimisation.
+// checkout works without our development tools. `--dev` builds without optimisation; `--built` takes what cargo has built.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { copyFileSync, existsSync, renameSync } from 'node:fs';
@@ -15,7 +15,7 @@ if (process.argv.includes('--checkout-only') && !existsSync(manifest)) process.e
 const dev = process.argv.includes('--dev');
 const cargo = (args) => execFileSync('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 });
 
-cargo(['build', '--package', 'tokenbook-node', ...(dev ? [] : ['--release'])]);
+if (!process.argv.includes('--built')) cargo(['build', '--package', 'tokenbook-node', ...(dev ? [] : ['--release'])]);
 const metadata = JSON.parse(cargo(['metadata', '--no-deps', '--format-version', '1']).toString());
 const library = { darwin: 'libtokenbook_node.dylib', win32: 'tokenbook_node.dll' }[process.platform] ?? 'libtokenbook_node.so';
 const built = join(metadata.target_directory, dev ? 'debug' : 'release', library);

@@ -176,7 +176,8 @@ def test_two_clients_of_one_connection_pool_are_told_apart(replay: Replay, book:
 
 def test_threads_and_tasks_keep_their_own_agent(replay: Replay, book: tokenbook.Ledger) -> None:
     async def main() -> None:
-        async with anthropic.AsyncAnthropic(api_key="none", base_url=replay.url) as plain:
+        # A busy machine takes its time with a thousand connections: none is to be tried twice.
+        async with anthropic.AsyncAnthropic(api_key="none", base_url=replay.url, timeout=120) as plain:
             client = tokenbook.instrument(plain, book=book)
 
             async def one(at: int) -> str:

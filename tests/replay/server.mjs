@@ -160,7 +160,7 @@ export async function start({ scripts = {}, port = 0 } = {}) {
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
   });
-  await new Promise((done, failed) => server.once('error', failed).listen(port, '127.0.0.1', done));
+  await new Promise((done, failed) => server.once('error', failed).listen({ port, host: '127.0.0.1', backlog: 4096 }, done));
   const url = `http://127.0.0.1:${server.address().port}`;
 
   const load = (name, steps) => {
