@@ -54,8 +54,8 @@ lint: target/.python target/.node-tools target/.page-tools ## check form, lints,
 	cargo xtask layers
 	cargo xtask version --check
 	cargo xtask types --check
-	$(BIN)/ruff format --check python tests/python tests/demo tests/cli
-	$(BIN)/ruff check python tests/python tests/demo tests/cli
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	node crates/tokenbook-cli/page/build.mjs --check
 

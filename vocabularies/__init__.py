@@ -1,1 +1,3 @@
-"""The vocabularies of Qwen, DeepSeek, Kimi and Mistral. tokenbook finds this package by itself; there is nothing to import."""
+"""The vocabularies of Qwen, DeepSeek, Kimi and Mistral. tokenbook finds this package by itself; there is nothing to
+import.
+"""

@@ -1,7 +1,7 @@
 """Makes the corpora of the benchmark from what packages carry, into the folder given; nothing of them is committed.
 
-Sources: Debian packages (fetched by name with apt-get, not installed), the Rust and Python installations of this machine,
-Cargo's registry folder, and installed Python packages. Missing ones are said and left out.
+Sources: Debian packages (fetched by name with apt-get, not installed), the Rust and Python installations of this
+machine, Cargo's registry folder, and installed Python packages. Missing ones are said and left out.
 """
 
 import gzip
@@ -89,7 +89,10 @@ def messages(path):
     """The translations in a compiled gettext catalogue."""
     data = path.read_bytes()
     order = "little" if data[:4] == b"\xde\x12\x04\x95" else "big"
-    word = lambda at: int.from_bytes(data[at : at + 4], order)
+
+    def word(at):
+        return int.from_bytes(data[at : at + 4], order)
+
     table = word(16)
     for index in range(1, word(8)):
         length, start = word(table + 8 * index), word(table + 8 * index + 4)
@@ -97,7 +100,33 @@ def messages(path):
 
 
 def mixed():
-    languages = "ar bn el fa gu he hi hy ka kn ko ml mr pa ta te th uk ur vi zh_TW ja de fr cs".split()
+    languages = [
+        "ar",
+        "bn",
+        "el",
+        "fa",
+        "gu",
+        "he",
+        "hi",
+        "hy",
+        "ka",
+        "kn",
+        "ko",
+        "ml",
+        "mr",
+        "pa",
+        "ta",
+        "te",
+        "th",
+        "uk",
+        "ur",
+        "vi",
+        "zh_TW",
+        "ja",
+        "de",
+        "fr",
+        "cs",
+    ]
     per, out = LIMIT // len(languages), []
     for language in languages:
         paths = shuffled(pathlib.Path("/usr").rglob(f"{language}/LC_MESSAGES/*.mo"))
@@ -168,11 +197,19 @@ def main(folder):
     book = (text_of(path) for path in shuffled(rust.glob("share/doc/rust/html/book/*.html")))
     corpora["prose_en"] += gather(book, LIMIT // 4)
     library = pathlib.Path(sysconfig.get_paths()["stdlib"])
-    code = [*shuffled(library.glob("*.py"))[:120], *shuffled(registry.rglob("src/*.rs"))[:150], *shuffled(home.rglob("node_modules/**/*.js"))[:60]]
+    code = [
+        *shuffled(library.glob("*.py"))[:120],
+        *shuffled(registry.rglob("src/*.rs"))[:150],
+        *shuffled(home.rglob("node_modules/**/*.js"))[:60],
+    ]
     code += shuffled(pathlib.Path("/usr/include").rglob("*.h"))[:60]
     corpora["code"] = gather(readable(shuffled(code)))
     packages = pathlib.Path(sysconfig.get_paths()["purelib"])
-    json_files = [*packages.rglob("*.json"), *pathlib.Path("/usr/lib").rglob("*.json"), *pathlib.Path("/usr/local/lib").rglob("*.json")]
+    json_files = [
+        *packages.rglob("*.json"),
+        *pathlib.Path("/usr/lib").rglob("*.json"),
+        *pathlib.Path("/usr/local/lib").rglob("*.json"),
+    ]
     corpora["json"] = gather(readable(shuffled(json_files)))
     corpora["markdown"] = gather(readable(shuffled(registry.rglob("*.md"))))
     corpora["utf8_mixed"] = mixed()

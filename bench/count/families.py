@@ -1,10 +1,12 @@
 """Compares counts in the added vocabularies with the families' own tokenizers on made-up strings.
 
-    python3 families.py --vocabularies ../../vocabularies/data --counter COUNTER --tokenizers FOLDER [--strings N] [--seed S]
+    python3 families.py --vocabularies ../../vocabularies/data --counter COUNTER --tokenizers FOLDER
+        [--strings N] [--seed S]
 
-`COUNTER` is the built example `added_vocabularies`; `FOLDER` holds a `tokenizer.json` for each as `ENCODING.json`, for Kimi its
-rank file as `kimi_k2.tiktoken`, and for Mistral `tekken_240911.json`, which mistral-common reads. Strings are made as in `fuzz.py`, of characters that Unicode 15 has. Special tokens are taken
-out of the tokenizers, for here they are ordinary text. The first difference is shown and ends the run.
+`COUNTER` is the built example `added_vocabularies`; `FOLDER` holds a `tokenizer.json` for each as `ENCODING.json`, for
+Kimi its rank file as `kimi_k2.tiktoken`, and for Mistral `tekken_240911.json`, which mistral-common reads. Strings are
+made as in `fuzz.py`, of characters that Unicode 15 has. Special tokens are taken out of the tokenizers, for here they
+are ordinary text. The first difference is shown and ends the run.
 """
 
 import argparse
@@ -20,12 +22,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fuzz
 
 HAN = r"\p{Han}"
-KIMI = "|".join((
-    rf"[{HAN}]+",
-    rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-    rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
-    r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+",
-))
+KIMI = "|".join(
+    (
+        rf"[{HAN}]+",
+        rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+        rf"[^\r\n\p{{L}}\p{{N}}]?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}&&[^{HAN}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    )
+)
 
 
 def oracle(folder, name):
@@ -36,7 +44,9 @@ def oracle(folder, name):
         lines = (folder / "kimi_k2.tiktoken").read_bytes().splitlines()
         ranks = {base64.b64decode(token): int(rank) for token, rank in map(bytes.split, lines)}
         encoding = tiktoken.Encoding(name, pat_str=KIMI, mergeable_ranks=ranks, special_tokens={})
-        return lambda texts: [len(ids) for ids in encoding.encode_ordinary_batch(texts, num_threads=1)], [token.decode("utf-8", "ignore") for token in ranks]
+        return lambda texts: [len(ids) for ids in encoding.encode_ordinary_batch(texts, num_threads=1)], [
+            token.decode("utf-8", "ignore") for token in ranks
+        ]
     if name == "tekken":
         from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
@@ -55,8 +65,15 @@ def oracle(folder, name):
 
     def count(texts):
         # The tokenizer's NFC is of an older Unicode than ours, and than that of other tokenizers of the family.
-        new = [tokenizer["normalizer"] == {"type": "NFC"} and normalizer.normalize_str(text) != unicodedata.normalize("NFC", text) for text in texts]
-        return [None if new else len(one.ids) for new, one in zip(new, made.encode_batch_fast(texts, add_special_tokens=False))]
+        new = [
+            tokenizer["normalizer"] == {"type": "NFC"}
+            and normalizer.normalize_str(text) != unicodedata.normalize("NFC", text)
+            for text in texts
+        ]
+        return [
+            None if new else len(one.ids)
+            for new, one in zip(new, made.encode_batch_fast(texts, add_special_tokens=False), strict=True)
+        ]
 
     return count, words
 
@@ -82,8 +99,14 @@ def main():
             pool = [text for text in pool if all(unicodedata.category(letter) != "Cn" for letter in text)]
             texts = ["".join(draw.choices(pool, k=draw.randrange(1, 9))) for _ in range(50_000)]
             lines = "".join(json.dumps(text) + "\n" for text in texts)
-            ours = subprocess.run([options.counter, name, options.vocabularies], input=lines.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
-            for text, own, theirs in zip(texts, map(int, ours.split()), count(texts)):
+            ours = subprocess.run(
+                [options.counter, name, options.vocabularies],
+                input=lines.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            ).stdout
+            for text, own, theirs in zip(texts, map(int, ours.split()), count(texts), strict=True):
                 if theirs is not None and own != theirs:
                     raise SystemExit(f"{name}: {text!r}: {own} tokens, its own tokenizer says {theirs}")
             done += len(texts)

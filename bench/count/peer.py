@@ -1,5 +1,6 @@
-"""Measures one peer in a fresh process and prints JSON: `peer.py PEER ENCODING CORPUS RANKS` on a corpus, with the folder of the
-long inputs on these, and with `calls` what calls cost."""
+"""Measures one peer in a fresh process and prints JSON: `peer.py PEER ENCODING CORPUS RANKS` on a corpus, with the
+folder of the long inputs on these, and with `calls` what calls cost.
+"""
 
 import collections
 import functools
@@ -47,7 +48,10 @@ def load(peer, encoding, ranks):
     if peer == "toktok":
         import toktok
 
-        return Peer(lambda text: toktok.batch_count([text], encoding, threads=1)[0], lambda texts: toktok.batch_count(texts, encoding, threads=1))
+        return Peer(
+            lambda text: toktok.batch_count([text], encoding, threads=1)[0],
+            lambda texts: toktok.batch_count(texts, encoding, threads=1),
+        )
     if peer == "quicktok":
         import quicktok
 
@@ -138,7 +142,17 @@ def calls(peer, encoding, ranks, corpus):
         start = time.perf_counter()
         tokens = sum(own.many(texts))
         batch.append(time.perf_counter() - start)
-    print(json.dumps({"peer": peer, "first_ms": first * 1e3, "call_ns": call * 1e9, "batch_ms": min(batch) * 1e3, "tokens": tokens}))
+    print(
+        json.dumps(
+            {
+                "peer": peer,
+                "first_ms": first * 1e3,
+                "call_ns": call * 1e9,
+                "batch_ms": min(batch) * 1e3,
+                "tokens": tokens,
+            }
+        )
+    )
 
 
 def on_corpus(peer, encoding, corpus, ranks):
@@ -158,7 +172,20 @@ def on_corpus(peer, encoding, corpus, ranks):
         start = time.process_time()
         counts = count(texts)
         times.append(time.process_time() - start)
-    print(json.dumps({"peer": peer, "encoding": encoding, "corpus": path.stem, "tokens": sum(counts), "cold": size / times[0] / 1e6, "warm": size / min(times[1:]) / 1e6, "first_ms": first * 1e3, "memory_mb": memory}))
+    print(
+        json.dumps(
+            {
+                "peer": peer,
+                "encoding": encoding,
+                "corpus": path.stem,
+                "tokens": sum(counts),
+                "cold": size / times[0] / 1e6,
+                "warm": size / min(times[1:]) / 1e6,
+                "first_ms": first * 1e3,
+                "memory_mb": memory,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

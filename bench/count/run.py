@@ -1,9 +1,11 @@
-"""Compares tokenbook's counting with its peers, side by side in one run: `python3 run.py [--encoding E] [--rounds N] [--quick]`.
+"""Compares tokenbook's counting with its peers, side by side in one run: `python3 run.py [--encoding E] [--rounds N]
+[--quick]`.
 
-Everything is installed into `peers/` beside this file, tokenbook's Python and Node packages as `make pack` built them. Each
-measurement is a fresh process on one core, in processor time; what calls cost and two threads are on all cores, by the clock.
-Rounds are interleaved and the best of each is kept, because a loaded machine only ever makes things slower. Every count is
-compared with tiktoken's. Cold is the first pass over a corpus, warm the best later one. The last lines tell what is wanted.
+Everything is installed into `peers/` beside this file, tokenbook's Python and Node packages as `make pack` built them.
+Each measurement is a fresh process on one core, in processor time; what calls cost and two threads are on all cores, by
+the clock. Rounds are interleaved and the best of each is kept, because a loaded machine only ever makes things slower.
+Every count is compared with tiktoken's. Cold is the first pass over a corpus, warm the best later one. The last lines
+tell what is wanted.
 """
 
 import argparse
@@ -43,9 +45,9 @@ def install():
     if not PYTHON.exists():
         run(sys.executable, "-m", "venv", PEERS / "venv", check=True)
     for package in ["numpy", *PACKAGES.values()]:
-        if run(PYTHON, "-m", "pip", "show", "-q", package).returncode:
-            if run(PYTHON, "-m", "pip", "install", "-q", package).returncode:
-                print(f"not installable here: {package} (PyPI)")
+        is_missing = run(PYTHON, "-m", "pip", "show", "-q", package).returncode
+        if is_missing and run(PYTHON, "-m", "pip", "install", "-q", package).returncode:
+            print(f"not installable here: {package} (PyPI)")
     for package in JS:
         if not (PEERS / "node_modules" / package).exists():
             (PEERS / "package.json").exists() or (PEERS / "package.json").write_text("{}")
@@ -60,7 +62,9 @@ def install():
     run("npm", "install", "--silent", "--no-save", "--ignore-scripts", *dist.glob("*.tgz"), cwd=PEERS, check=True)
     metadata = json.loads(run("cargo", "metadata", "--format-version", "1", cwd=HERE, check=True).stdout)
     crate = next(package for package in metadata["packages"] if package["name"] == "tiktoken-rs")
-    return pathlib.Path(metadata["target_directory"]) / "release/count-bench", pathlib.Path(crate["manifest_path"]).parent / "assets"
+    return pathlib.Path(metadata["target_directory"]) / "release/count-bench", pathlib.Path(
+        crate["manifest_path"]
+    ).parent / "assets"
 
 
 def lines(result):
@@ -89,7 +93,7 @@ def main():
     files = {path.stem: path for path in sorted([*corpora.glob("*.txt"), *corpora.glob("*.jsonl")])}
     small = PEERS / "small"
     small.mkdir(exist_ok=True)
-    for name, path in files.items():
+    for path in files.values():
         if path.suffix == ".txt":
             (small / path.name).write_bytes(path.read_bytes()[:JS_BYTES].decode("utf-8", "ignore").encode())
     pin = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
@@ -121,29 +125,44 @@ def main():
             if part.exists():
                 note(f"{corpus} (200 kB)", "tokenbook", run(*pin, binary, "tokenbook", options.encoding, part))
                 for peer in JS:
-                    note(f"{corpus} (200 kB)", peer, run(*pin, "timeout", "20", "node", HERE / "peer.mjs", peer, options.encoding, part, cwd=PEERS))
+                    note(
+                        f"{corpus} (200 kB)",
+                        peer,
+                        run(*pin, "timeout", "20", "node", HERE / "peer.mjs", peer, options.encoding, part, cwd=PEERS),
+                    )
 
     print(f"\n{options.encoding}, one core, MB/s cold / warm, and tokenbook's ratio to the fastest peer")
     for corpus, rows in best.items():
         own = rows.get("tokenbook")
         others = {peer: row for peer, row in rows.items() if peer != "tokenbook"}
-        wrong = [peer for peer, row in rows.items() if "tiktoken" in rows and row["tokens"] != rows["tiktoken"]["tokens"]]
+        wrong = [
+            peer for peer, row in rows.items() if "tiktoken" in rows and row["tokens"] != rows["tiktoken"]["tokens"]
+        ]
         if not own or not others:
             continue
         ratio = {key: own[key] / max(row[key] for row in others.values()) for key in ("cold", "warm")}
         over = f", {own['warm'] / rows['tiktoken']['warm']:.0f}x tiktoken" if "tiktoken" in rows else ""
-        print(f"\n{corpus}: {ratio['cold']:.2f}x cold, {ratio['warm']:.2f}x warm{over}; counts differ: {', '.join(wrong) or 'none'}")
+        print(
+            f"\n{corpus}: {ratio['cold']:.2f}x cold, {ratio['warm']:.2f}x warm{over}; "
+            f"counts differ: {', '.join(wrong) or 'none'}"
+        )
         for peer, row in sorted(rows.items(), key=lambda item: -item[1]["warm"]):
             print(f"  {peer:14} {row['cold']:7.1f} / {row['warm']:7.1f}")
     print("\nmemory in MB, which the first count takes and which is held after the corpus")
     for peer, row in sorted(best["prose_en"].items(), key=lambda item: item[1]["memory_mb"]):
-        print(f"  {peer:14} {row['memory_mb']:7.1f}" + (f" {row['memory_after_mb']:7.1f}" if "memory_after_mb" in row else ""))
+        print(
+            f"  {peer:14} {row['memory_mb']:7.1f}"
+            + (f" {row['memory_after_mb']:7.1f}" if "memory_after_mb" in row else "")
+        )
 
     print("\na batch of 4 kB texts on all cores: x one thread, and MB that the other threads hold")
     threads = {}
     for corpus, path in files.items():
         row = threads[corpus] = lines(run(binary, "threads", options.encoding, path))[0]
-        print(f"  {corpus:14} {row['ratio']:.2f} on {row['threads']} cores, {row['memory_mb']:.1f} MB; a batch of {row['one_ms']:.1f} ms on one")
+        print(
+            f"  {corpus:14} {row['ratio']:.2f} on {row['threads']} cores, {row['memory_mb']:.1f} MB; "
+            f"a batch of {row['one_ms']:.1f} ms on one"
+        )
 
     print("\nwhat calls cost: first count in ms, a call with 20 bytes in ns, a million texts of 20 to 100 bytes in ms")
     prose, table = files["prose_en"], collections.defaultdict(dict)
@@ -159,15 +178,24 @@ def main():
     for language, rows in table.items():
         own = rows["tokenbook"]
         for peer, row in rows.items():
-            text = ", ".join(f"{row[key]:.{places}f} ({row[key] / own[key]:.1f}x)" for key, places in (("first_ms", 2), ("call_ns", 0), ("batch_ms", 0)) if key in row)
+            text = ", ".join(
+                f"{row[key]:.{places}f} ({row[key] / own[key]:.1f}x)"
+                for key, places in (("first_ms", 2), ("call_ns", 0), ("batch_ms", 0))
+                if key in row
+            )
             wrong = "" if row.get("tokens") == own.get("tokens") else ", counts differ"
             blocked = f", {row['blocked_ms']:.0f} ms at once on the event loop" if "blocked_ms" in row else ""
             print(f"  {language:7} {peer:14} {text}{blocked}{wrong}")
 
     print("\n1 MB inputs, ms")
-    cliffs = {"tokenbook": {row["input"]: row for row in lines(run(*pin, binary, "long", options.encoding, corpora / "long"))}}
+    cliffs = {
+        "tokenbook": {row["input"]: row for row in lines(run(*pin, binary, "long", options.encoding, corpora / "long"))}
+    }
     for peer in ["tiktoken", "gigatoken", "fastokens"]:
-        cliffs[peer] = {row["input"]: row for row in lines(run(*pin, PYTHON, HERE / "peer.py", peer, options.encoding, corpora / "long", ranks))}
+        cliffs[peer] = {
+            row["input"]: row
+            for row in lines(run(*pin, PYTHON, HERE / "peer.py", peer, options.encoding, corpora / "long", ranks))
+        }
     for name, row in cliffs["tokenbook"].items():
         theirs = {peer: rows[name] for peer, rows in cliffs.items() if peer != "tokenbook" and name in rows}
         shown = ", ".join(f"{peer} {one['ms']:.0f}" if "ms" in one else f"{peer} fails" for peer, one in theirs.items())
@@ -175,14 +203,31 @@ def main():
         print(f"  {name:20} {row['ms']:7.1f}; {shown}" + (f"; counts differ: {', '.join(wrong)}" if wrong else ""))
 
     whole = {corpus: rows for corpus, rows in best.items() if corpus in files and len(rows) > 1}
-    ahead = lambda corpus, key: whole[corpus]["tokenbook"][key] / max(row[key] for peer, row in whole[corpus].items() if peer != "tokenbook")
+
+    def ahead(corpus, key):
+        return whole[corpus]["tokenbook"][key] / max(
+            row[key] for peer, row in whole[corpus].items() if peer != "tokenbook"
+        )
+
     print("\nwanted and measured")
     for key in ("cold", "warm"):
         print(f"  {key}, x the fastest peer: " + ", ".join(f"{corpus} {ahead(corpus, key):.2f}" for corpus in whole))
-    print("  two threads, x one, wanted 1.8: " + ", ".join(f"{corpus} {row['ratio']:.2f}" for corpus, row in threads.items()))
-    print(f"  a call with 20 bytes: Python {table['Python']['tokenbook']['call_ns']:.0f} ns, wanted 300; Node {table['Node']['tokenbook']['call_ns']:.0f}, wanted 1000")
-    print("  first count, wanted 2 ms: " + ", ".join(f"{language} {rows['tokenbook']['first_ms']:.2f}" for language, rows in table.items()))
-    print(f"  memory of one thread, wanted 30 MB: {max(rows['tokenbook']['memory_after_mb'] for rows in whole.values()):.1f}")
+    print(
+        "  two threads, x one, wanted 1.8: "
+        + ", ".join(f"{corpus} {row['ratio']:.2f}" for corpus, row in threads.items())
+    )
+    print(
+        f"  a call with 20 bytes: Python {table['Python']['tokenbook']['call_ns']:.0f} ns, wanted 300; "
+        f"Node {table['Node']['tokenbook']['call_ns']:.0f}, wanted 1000"
+    )
+    print(
+        "  first count, wanted 2 ms: "
+        + ", ".join(f"{language} {rows['tokenbook']['first_ms']:.2f}" for language, rows in table.items())
+    )
+    print(
+        "  memory of one thread, wanted 30 MB: "
+        f"{max(rows['tokenbook']['memory_after_mb'] for rows in whole.values()):.1f}"
+    )
     slowest = max(cliffs["tokenbook"].values(), key=lambda row: row["ms"])
     print(f"  the slowest 1 MB: {slowest['ms']:.0f} ms ({slowest['input']})")
     for peer, reason in failed.items():

@@ -1,4 +1,6 @@
-"""Prices calls of ten models in Python: `peers` (litellm and genai-prices), `tokenbook` (a million in one batch), `compare`."""
+"""Prices calls of ten models in Python: `peers` (litellm and genai-prices), `tokenbook` (a million in one batch),
+`compare`.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ def peers() -> None:
         for _, fresh, cached, output in some
     ]
     start = time.process_time()
-    for (model, *_), usage in zip(some, usages):
+    for (model, *_), usage in zip(some, usages, strict=False):
         genai_prices.calc_price(usage, MODELS[model][1], provider_id=MODELS[model][0])
     report("genai_prices.calc_price", len(some), time.process_time() - start)
     start = time.process_time()

@@ -49,7 +49,10 @@ messages = {
 }
 chat = {
     "tools": [
-        {"type": "function", "function": {"name": t["name"], "description": t["description"], "parameters": t["input_schema"]}}
+        {
+            "type": "function",
+            "function": {"name": t["name"], "description": t["description"], "parameters": t["input_schema"]},
+        }
         for t in tools
     ],
     "messages": [

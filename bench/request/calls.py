@@ -1,4 +1,6 @@
-"""Counts the same requests from Python (`calls.py FILE`), or prints the table of all times (`calls.py table < LINES`)."""
+"""Counts the same requests from Python (`calls.py FILE`), or prints the table of all times (`calls.py table <
+LINES`).
+"""
 
 import json
 import sys
@@ -24,7 +26,10 @@ def measure(file):
 def table():
     print(f"{'model':<18} {'face':<22} {'bytes':>7} {'median':>10} {'p90':>10}")
     for line in map(json.loads, sys.stdin):
-        print(f"{line['model']:<18} {line['face']:<22} {line['bytes']:>7} {line['median']:>7.1f} µs {line['p90']:>7.1f} µs")
+        print(
+            f"{line['model']:<18} {line['face']:<22} {line['bytes']:>7} "
+            f"{line['median']:>7.1f} µs {line['p90']:>7.1f} µs"
+        )
 
 
 if sys.argv[1] == "table":

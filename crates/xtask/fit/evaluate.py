@@ -4,16 +4,16 @@
     python evaluate.py --ground-truth DIR --counter target/fit/release/examples/request_residuals --folds folds.json \
         [--o200k o200k_base.json] [--claude2 claude.json] [--ai-tokenizer node_modules/ai-tokenizer]
 
-`bash bench/accuracy/run.sh` does all of it. The vocabulary is inferred from measured strings and never from requests. The
-weights of the text are, so the requests of a repository are counted by those that were fitted without it (`--folds`, from
-`text_weights.py`). The constants of the framing are too, so each group of
-alike requests (family, tools, choice, history …) is counted with the constant that the *other* repositories give: the
-median of the medians of their residuals is added to it. A group that a single repository has takes the documented constants for
-any tool (Claude), or stays as it is (OpenAI); the last column says how many such requests there are.
-Identical requests with an equal count are taken once.
+`bash bench/accuracy/run.sh` does all of it. The vocabulary is inferred from measured strings and never from requests.
+The weights of the text are, so the requests of a repository are counted by those that were fitted without it
+(`--folds`, from `text_weights.py`). The constants of the framing are too, so each group of alike requests (family,
+tools, choice, history …) is counted with the constant that the *other* repositories give: the median of the medians of
+their residuals is added to it. A group that a single repository has takes the documented constants for any tool
+(Claude), or stays as it is (OpenAI); the last column says how many such requests there are. Identical requests with an
+equal count are taken once.
 
-A second table has each Claude family and each other family as shipped: how many requests, the error, and how many of the
-measured counts the stated band holds.
+A second table has each Claude family and each other family as shipped: how many requests, the error, and how many of
+the measured counts the stated band holds. 
 """
 
 import argparse
@@ -28,23 +28,49 @@ from pathlib import Path
 import numpy as np
 
 ANTHROPIC = ("anthropic.messages", "anthropic.count_tokens", "bedrock.invoke.anthropic", "vertex.rawPredict.anthropic")
-HIDDEN = ("builtin_tool", "server_tool", "deferred_tools", "tool_reference", "mcp_servers", "container", "context_management",
-          "compaction", "programmatic_tools", "document_text", "citations", "search_result", "hidden_input", "audio",
-          "suspect_too", "iterations")
+HIDDEN = (
+    "builtin_tool",
+    "server_tool",
+    "deferred_tools",
+    "tool_reference",
+    "mcp_servers",
+    "container",
+    "context_management",
+    "compaction",
+    "programmatic_tools",
+    "document_text",
+    "citations",
+    "search_result",
+    "hidden_input",
+    "audio",
+    "suspect_too",
+    "iterations",
+)
 MEDIA = re.compile(r'"(image_url|input_image|input_audio|input_file|inlineData|fileData)"')
 NEW = ("opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-5")
 # As in `request/family.rs`.
-OTHERS = {"Gemma": ["gemma"], "Gemini": ["gemini"], "gpt-oss": ["gpt-oss"], "DeepSeek": ["deepseek"], "Qwen": ["qwen", "qwq"],
-          "Mistral": ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"],
-          "Llama": ["llama"], "Cohere": ["command", "c4ai", "aya"], "Nova": ["nova"], "Kimi": ["kimi"], "GLM": ["glm"],
-          "Grok": ["grok"], "Sonar": ["sonar"]}
-# What the constants for any tool are documented to be, less what they are shipped as; others are shipped as documented, and
-# none is documented for Fable 5: auto, any.
+OTHERS = {
+    "Gemma": ["gemma"],
+    "Gemini": ["gemini"],
+    "gpt-oss": ["gpt-oss"],
+    "DeepSeek": ["deepseek"],
+    "Qwen": ["qwen", "qwq"],
+    "Mistral": ["mistral", "ministral", "magistral", "mixtral", "devstral", "codestral", "pixtral", "voxtral"],
+    "Llama": ["llama"],
+    "Cohere": ["command", "c4ai", "aya"],
+    "Nova": ["nova"],
+    "Kimi": ["kimi"],
+    "GLM": ["glm"],
+    "Grok": ["grok"],
+    "Sonar": ["sonar"],
+}
+# What the constants for any tool are documented to be, less what they are shipped as; others are shipped as documented,
+# and none is documented for Fable 5: auto, any.
 KNOWN = {"3-haiku": (0, -15), "3-opus": (0, -17), "3-5-sonnet-june": (0, -13)}
 
 
 def family(model):
-    for name in NEW + ("3-5-haiku", "3-haiku", "3-opus", "3-sonnet"):
+    for name in (*NEW, "3-5-haiku", "3-haiku", "3-opus", "3-sonnet"):
         if name in model:
             return name
     if "20240620" in model:
@@ -69,11 +95,17 @@ def measured(record):
     if api == "bedrock.converse":
         return sum(usage.get(key) or 0 for key in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"))
     if api == "cohere.chat":
-        return (usage.get("tokens") or {}).get("input_tokens") or (usage.get("billed_units") or {}).get("input_tokens") or 0
+        return (
+            (usage.get("tokens") or {}).get("input_tokens")
+            or (usage.get("billed_units") or {}).get("input_tokens")
+            or 0
+        )
     if api == "ollama.chat":
         return usage.get("prompt_eval_count") or usage.get("prompt_tokens") or 0
     if api in ANTHROPIC:
-        return sum(usage.get(key) or 0 for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"))
+        return sum(
+            usage.get(key) or 0 for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        )
     prompt, cached = usage.get("prompt_tokens"), (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     # One host leaves out of its prompt what came from the cache, as the total shows.
     if prompt and cached and usage.get("total_tokens") == prompt + cached + (usage.get("completion_tokens") or 0):
@@ -88,7 +120,9 @@ def named(record):
 
 
 def other_family(record):
-    """The family of a model that is neither of the Claude API nor of OpenAI's hosts, and not of a request that is left out."""
+    """The family of a model that is neither of the Claude API nor of OpenAI's hosts, and not of a request that is left
+    out.
+    """
     if record["api"] in ANTHROPIC or record["provider"] in ("openai", "azure-openai") or not record["model"]:
         return None
     body = json.dumps(record["request"])
@@ -125,7 +159,13 @@ def cell(record, count):
     choice = request.get("tool_choice") or request.get("function_call") or "auto"
     kind = choice if isinstance(choice, str) else choice.get("type", "auto")
     parts = collections.Counter(part["kind"] for part in count["parts"])
-    common = (bool(parts["tool_definition"]), kind, parts["system"] > 0, min(parts["tool_call"], 3), parts["output_schema"] > 0)
+    common = (
+        bool(parts["tool_definition"]),
+        kind,
+        parts["system"] > 0,
+        min(parts["tool_call"], 3),
+        parts["output_schema"] > 0,
+    )
     if record["api"] in ANTHROPIC:
         thinking = (request.get("thinking") or {}).get("type") in ("enabled", "adaptive")
         forbids = isinstance(choice, dict) and bool(choice.get("disable_parallel_tool_use"))
@@ -182,13 +222,27 @@ def baselines(arguments, records):
             const by = {};
             for (const name of ['claude', 'o200k_base', 'cl100k_base']) by[name] = new Tokenizer(encodings[name]);
             const lines = require('fs').readFileSync(0, 'utf8').split('\\n').filter(Boolean);
-            console.log(JSON.stringify(lines.map(l => { const r = JSON.parse(l); return by[r.encoding].count(r.text); })));
+            const count = ({ encoding, text }) => by[encoding].count(text);
+            console.log(JSON.stringify(lines.map(l => count(JSON.parse(l)))));
         """
-        kind = lambda r: "claude" if r["api"] in ANTHROPIC else "cl100k_base" if re.match(r"gpt-(3|4$|4-)", r["model"]) else "o200k_base"
+
+        def kind(r):
+            return (
+                "claude"
+                if r["api"] in ANTHROPIC
+                else "cl100k_base"
+                if re.match(r"gpt-(3|4$|4-)", r["model"])
+                else "o200k_base"
+            )
+
         lines = "\n".join(json.dumps({"encoding": kind(r), "text": texts(r["request"])}) for r in records)
         script = "import { createRequire } from 'module'; const require = createRequire('/');" + script
-        run = subprocess.run(["node", "--input-type=module", "-e", script, str(Path(arguments.ai_tokenizer).resolve())],
-                             input=lines.encode(), stdout=subprocess.PIPE, check=True)
+        run = subprocess.run(
+            ["node", "--input-type=module", "-e", script, str(Path(arguments.ai_tokenizer).resolve())],
+            input=lines.encode(),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         found["ai-tokenizer"] = json.loads(run.stdout)
     return found
 
@@ -214,12 +268,26 @@ def main():
                 (records if name else others).append({**record, "group": name or family_name, "measured": tokens})
 
     def counted(records, weights=()):
-        lines = "".join(json.dumps({"id": at, "api": record["api"], "model": named(record),
-                                    "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n"
-                        for at, record in enumerate(records))
-        run = subprocess.run([arguments.counter, *map(str, weights)], input=lines.encode(), stdout=subprocess.PIPE, check=True)
-        return {records[answer["id"]]["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines())
-                if "count" in answer}
+        lines = "".join(
+            json.dumps(
+                {
+                    "id": at,
+                    "api": record["api"],
+                    "model": named(record),
+                    "body": json.dumps(record["request"], ensure_ascii=False),
+                }
+            )
+            + "\n"
+            for at, record in enumerate(records)
+        )
+        run = subprocess.run(
+            [arguments.counter, *map(str, weights)], input=lines.encode(), stdout=subprocess.PIPE, check=True
+        )
+        return {
+            records[answer["id"]]["id"]: answer["count"]
+            for answer in map(json.loads, run.stdout.splitlines())
+            if "count" in answer
+        }
 
     shipped = counted(records)
     records = [record for record in records if shipped[record["id"]]["exactness"] != "lower_bound"]
@@ -247,8 +315,12 @@ def main():
             residuals = collections.defaultdict(list)
             for other in cells[record["cell"]]:
                 if other["source_repo"] != repository:
-                    residuals[other["source_repo"]].append(other["measured"] - count_of(other, repository)["input_tokens"])
-            shifts[at] = round(float(np.median([np.median(found) for found in residuals.values()]))) if residuals else None
+                    residuals[other["source_repo"]].append(
+                        other["measured"] - count_of(other, repository)["input_tokens"]
+                    )
+            shifts[at] = (
+                round(float(np.median([np.median(found) for found in residuals.values()]))) if residuals else None
+            )
         shift, record["alone"] = shifts[at], shifts[at] is None
         if shift is None and record["api"] in ANTHROPIC and record["cell"][1]:
             shift = KNOWN.get(record["cell"][0], (0, 0))[0 if record["cell"][2] in ("auto", "none") else 1]
@@ -262,9 +334,14 @@ def main():
         of = [record for record in records if record["group"] == name]
         errors = [abs(record["counted"] - record["measured"]) / record["measured"] * 100 for record in of]
         exact = np.mean([record["counted"] == record["measured"] for record in of]) * 100
-        held = np.mean([r["count"]["low"] + r["shift"] <= r["measured"] <= r["count"]["high"] + r["shift"] for r in of]) * 100
-        print(f"| {name} | {len(of)} ({len({r['source_repo'] for r in of})}) | {np.median(errors):.1f} / "
-              f"{np.percentile(errors, 90):.1f} % | {exact:.0f} % | {held:.0f} % | {sum(r['alone'] for r in of)} |")
+        held = (
+            np.mean([r["count"]["low"] + r["shift"] <= r["measured"] <= r["count"]["high"] + r["shift"] for r in of])
+            * 100
+        )
+        print(
+            f"| {name} | {len(of)} ({len({r['source_repo'] for r in of})}) | {np.median(errors):.1f} / "
+            f"{np.percentile(errors, 90):.1f} % | {exact:.0f} % | {held:.0f} % | {sum(r['alone'] for r in of)} |"
+        )
     print()
     found = baselines(arguments, records)
     print("| requests | " + " | ".join(found) + " |")
@@ -272,8 +349,11 @@ def main():
     for name in groups:
         line = []
         for values in found.values():
-            errors = [abs(value - record["measured"]) / record["measured"] * 100
-                      for value, record in zip(values, records) if record["group"] == name]
+            errors = [
+                abs(value - record["measured"]) / record["measured"] * 100
+                for value, record in zip(values, records, strict=False)
+                if record["group"] == name
+            ]
             line.append(f"{np.median(errors):.0f} / {np.percentile(errors, 90):.0f} %")
         print(f"| {name} | " + " | ".join(line) + " |")
 
@@ -293,8 +373,11 @@ def main():
         off = np.array([count["input_tokens"] / record["measured"] - 1 for record, count in rows[name]]) * 100
         held = np.mean([count["low"] <= record["measured"] <= count["high"] for record, count in rows[name]]) * 100
         repositories = len({record["source_repo"] for record, _ in rows[name]})
-        print(f"| {name} | {len(off)} ({repositories}) | {np.median(abs(off)):.1f} / {np.percentile(abs(off), 90):.1f} % | "
-              f"{np.median(off):+.1f} % | {held:.0f} % |")
+        print(
+            f"| {name} | {len(off)} ({repositories}) | "
+            f"{np.median(abs(off)):.1f} / {np.percentile(abs(off), 90):.1f} % | "
+            f"{np.median(off):+.1f} % | {held:.0f} % |"
+        )
 
 
 if __name__ == "__main__":

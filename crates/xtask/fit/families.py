@@ -2,15 +2,15 @@
 
     python families.py --ground-truth DIR --counter target/fit/release/examples/request_residuals
 
-The requests of a repository are counted by figures fitted on the *other* repositories alone: what a token of `o200k_base`,
-a message, a tool, a call … weighs, by least absolute relative errors, each repository weighing the same, held near the figures
-for unknown models. Printed is, for each family with and without tools: how far such counts are off; how many of the measured
-counts the shipped band would hold around them; the narrowest band that holds 92 in 100; and how many it holds when it is chosen
-without the repository too.
+The requests of a repository are counted by figures fitted on the *other* repositories alone: what a token of
+`o200k_base`, a message, a tool, a call … weighs, by least absolute relative errors, each repository weighing the same,
+held near the figures for unknown models. Printed is, for each family with and without tools: how far such counts are
+off; how many of the measured counts the shipped band would hold around them; the narrowest band that holds 92 in 100;
+and how many it holds when it is chosen without the repository too.
 
-Then, where the template of prompts and the vocabulary are public: the same requests counted by both, as with the package
-`tokenbook-vocabularies`; gpt-oss is counted so without it, so that both columns are the same. Nothing of that is fitted but the bands. What was recorded
-with an alias when it meant another model than now is left out, and told.
+Then, where the template of prompts and the vocabulary are public: the same requests counted by both, as with the
+package `tokenbook-vocabularies`; gpt-oss is counted so without it, so that both columns are the same. Nothing of that
+is fitted but the bands. What was recorded with an alias when it meant another model than now is left out, and told.
 """
 
 import argparse
@@ -24,9 +24,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import numpy as np
-
 import evaluate
+import numpy as np
 
 # base, text, message, any tool, each tool, its text, call, result, schema: in tokens, as for unknown models.
 UNKNOWN = np.array([5, 66 / 64, 2, 50, 10, 90 / 64, 12.5, 6.25, 0.5])
@@ -34,11 +33,17 @@ UNKNOWN = np.array([5, 66 / 64, 2, 50, 10, 90 / 64, 12.5, 6.25, 0.5])
 SPREAD = np.array([30, 0.2, 3, 200, 20, 0.5, 12, 10, 1])
 HELD = 0.92
 VOCABULARIES = Path(__file__).resolve().parents[3] / "vocabularies/data"
-# Aliases, and since when they have meant the model that they mean now: the day of DeepSeek V4, and of Mistral's Ministral 3,
-# Large 3, Small 4 and Medium 3.5.
-SINCE = {"deepseek-chat": "2026-04-01", "deepseek-reasoner": "2026-04-01",
-         "ministral-3b-latest": "2025-12-02", "mistral-large-latest": "2025-12-02", "mistral-small-latest": "2026-03-17",
-         "magistral-small-latest": "2026-03-17", "mistral-medium-latest": "2026-06-16"}
+# Aliases, and since when they have meant the model that they mean now: the day of DeepSeek V4, and of Mistral's
+# Ministral 3, Large 3, Small 4 and Medium 3.5.
+SINCE = {
+    "deepseek-chat": "2026-04-01",
+    "deepseek-reasoner": "2026-04-01",
+    "ministral-3b-latest": "2025-12-02",
+    "mistral-large-latest": "2025-12-02",
+    "mistral-small-latest": "2026-03-17",
+    "magistral-small-latest": "2026-03-17",
+    "mistral-medium-latest": "2026-06-16",
+}
 
 
 def features(count):
@@ -100,7 +105,10 @@ def shipped_bands():
     """Tokens, and thousandths below and above, without tools and with them."""
     text = (Path(__file__).resolve().parents[2] / "tokenbook/src/request/family.rs").read_text()
     three = r"\((\d+) (\d+) (\d+)\)"
-    bands = {found[0]: tuple(map(int, found[1:])) for found in re.findall(rf'^    "([^"]+)" \[[^;]*?{three}\s+{three};', text, re.M)}
+    bands = {
+        found[0]: tuple(map(int, found[1:]))
+        for found in re.findall(rf'^    "([^"]+)" \[[^;]*?{three}\s+{three};', text, re.M)
+    }
     bands["unknown models"] = tuple(map(int, ",".join(re.findall(r"Band::new\(([\d, ]+)\)", text)).split(",")))
     return {name: (band[:3], band[3:]) for name, band in bands.items()}
 
@@ -121,11 +129,24 @@ def main():
                 records.append({**record, "family": name, "measured": tokens})
 
     def counted(model, **more):
-        lines = "".join(json.dumps({"id": at, "api": record["api"], "model": model or record["model"],
-                                    "body": json.dumps(record["request"], ensure_ascii=False)}) + "\n"
-                        for at, record in enumerate(records))
-        run = subprocess.run([arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True, env={**os.environ, **more})
-        return {answer["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines()) if "count" in answer}
+        lines = "".join(
+            json.dumps(
+                {
+                    "id": at,
+                    "api": record["api"],
+                    "model": model or record["model"],
+                    "body": json.dumps(record["request"], ensure_ascii=False),
+                }
+            )
+            + "\n"
+            for at, record in enumerate(records)
+        )
+        run = subprocess.run(
+            [arguments.counter], input=lines.encode(), stdout=subprocess.PIPE, check=True, env={**os.environ, **more}
+        )
+        return {
+            answer["id"]: answer["count"] for answer in map(json.loads, run.stdout.splitlines()) if "count" in answer
+        }
 
     shipped, unknown = counted(None), counted("my-own-model")
     families = collections.defaultdict(list)
@@ -159,9 +180,11 @@ def main():
                 out = repository == one
                 chosen = band(counts[~out], truth[~out], tokens) if (~out).any() else (1000, 4000)
                 apart[out] = held(counts[out], truth[out], tokens, chosen)
-            print(f"| {name}, {'with' if tools else 'without'} tools | {len(truth)} ({len(set(repository))}) | "
-                  f"{np.median(off):.1f} / {np.percentile(off, 90):.1f} % | {inside:.0f} % | "
-                  f"({tokens} {best[0]:.0f} {best[1]:.0f}) | {apart.mean() * 100:.0f} % |")
+            print(
+                f"| {name}, {'with' if tools else 'without'} tools | {len(truth)} ({len(set(repository))}) | "
+                f"{np.median(off):.1f} / {np.percentile(off, 90):.1f} % | {inside:.0f} % | "
+                f"({tokens} {best[0]:.0f} {best[1]:.0f}) | {apart.mean() * 100:.0f} % |"
+            )
 
     by_template(records, shipped, counted(None, TOKENBOOK_VOCABULARIES=str(VOCABULARIES)))
 
@@ -193,10 +216,13 @@ def by_template(records, fitted, counts):
     print("| by template | | n | left out | by factors | by template | exact | in band |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for group, rows in sorted(groups.items()):
-        truth, factors, own, inside = (np.array(column, float) for column in zip(*rows))
+        truth, factors, own, inside = (np.array(column, float) for column in zip(*rows, strict=False))
         off = [np.abs(found / truth - 1) * 100 for found in (factors, own)]
         told = [f"{np.median(each):.1f} / {np.percentile(each, 90):.1f} %" for each in off]
-        print(f"| {' | '.join(group)} | {len(rows)} | {left_out[group]} | {' | '.join(told)} | {np.mean(own == truth):.0%} | {np.mean(inside):.0%} |")
+        print(
+            f"| {' | '.join(group)} | {len(rows)} | {left_out[group]} | {' | '.join(told)} | "
+            f"{np.mean(own == truth):.0%} | {np.mean(inside):.0%} |"
+        )
 
 
 if __name__ == "__main__":

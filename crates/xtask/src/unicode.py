@@ -1,4 +1,6 @@
-"""Prints the character classes that tiktoken's regular expressions know: "first last class" in hexadecimal, by code point."""
+"""Prints the character classes that tiktoken's regular expressions know: "first last class" in hexadecimal, by code
+point.
+"""
 
 import tiktoken
 

@@ -39,7 +39,8 @@ def made_up(seed):
 def smoothed(days, level, trend, season):
     """Holt-Winters with these weights, started from the means of the first two weeks.
 
-    Its state space form: `statsmodels.tsa.holtwinters` itself foretells the last day of the week by the season of a week ago.
+    Its state space form: `statsmodels.tsa.holtwinters` itself foretells the last day of the week by the season of a
+    week ago.
     """
     first, second = numpy.mean(days[:WEEK]), numpy.mean(days[WEEK : 2 * WEEK])
     model = ETSModel(
