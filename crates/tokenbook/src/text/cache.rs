@@ -366,6 +366,13 @@ impl<const W: usize, const N: usize> Slots<W, N> {
         Some((slot[W - 1] >> LONG_COUNT) & 0xff)
     }
 
+    /// Remembers the count of a piece, unless it is known by now.
+    pub(super) fn keep_once(&mut self, key: &Key<W>, hash: u64, count: u64) {
+        if self.get(key, hash).is_none() {
+            self.keep(key, hash, count);
+        }
+    }
+
     /// Remembers the count of a piece: in its set, in the next one if there is room only there, or in the place of
     /// another. Which one comes round, since the oldest is what a text that is read again needs next.
     pub(super) fn keep(&mut self, key: &Key<W>, hash: u64, count: u64) {

@@ -426,12 +426,12 @@ impl Job<'_> {
         let (mut longs, mut longers) = (std::mem::take(&mut self.cache.longs), std::mem::take(&mut self.cache.longers));
         for Long { key, hash, start, owner } in longs.drain(..) {
             let count = self.cache.sums[owner];
-            self.cache.known.long.keep(&key, hash, count);
+            self.cache.known.long.keep_once(&key, hash, count);
             self.add(start, count);
         }
         for Long { key, hash, start, owner } in longers.drain(..) {
             let count = self.cache.sums[owner];
-            self.cache.known.longer.keep(&key, hash, count);
+            self.cache.known.longer.keep_once(&key, hash, count);
             self.add(start, count);
         }
         (self.cache.longs, self.cache.longers) = (longs, longers);
