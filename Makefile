@@ -17,7 +17,7 @@ RUST := $(shell find crates bindings -name '*.rs' -o -name Cargo.toml -o -path '
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: target/.python target/.node target/.node-tools target/.cli ## count, price, record and report the same calls from shell, Node and Python
+demo: target/.python target/.node target/.node-tools target/.release ## count, price, record and report the same calls from shell, Node and Python
 	@PATH="$(TARGET)/release:$(CURDIR)/$(BIN):$$PATH" bash tests/demo/run.sh
 
 test: test-rust test-python test-node test-cli test-consumers test-web ## run all suites of all languages
@@ -32,13 +32,13 @@ test-python: target/.python ## run the Python suites and check the stub against 
 test-node: target/.node target/.node-tools ## run the Node suites
 	node --test tests/node/*.test.mjs
 
-test-cli: target/.cli target/.python target/.node target/.node-tools ## run the vectors and the promises of the README through the built command line
+test-cli: target/.release target/.python target/.node target/.node-tools ## run the vectors and the promises of the README through the built command line
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/cli/*.test.mjs
 
 test-consumers: target/.pack target/.node-tools ## install the packed packages in empty projects and use them
 	PYTHON="$(PYTHON)" node --test tests/consumers/*.test.mjs
 
-test-web: target/.web target/.web-tools target/.cli ## run the suites in a browser, as far as this machine has one
+test-web: target/.web target/.web-tools target/.release ## run the suites in a browser, as far as this machine has one
 	TOKENBOOK_BIN="$(TARGET)/release/tokenbook" node --test tests/web/*.test.mjs
 
 page: target/.page-tools ## bundle the page of `tokenbook serve` anew
@@ -105,9 +105,6 @@ target/.web-tools: tests/web/package.json tests/web/package-lock.json
 target/.page-tools: crates/tokenbook-cli/page/package.json crates/tokenbook-cli/page/package-lock.json
 	@mkdir -p target
 	cd crates/tokenbook-cli/page && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
-
-target/.cli: target/.release
 	@touch $@
 
 # Together: one by one each would have what they share compiled anew, for features that the other doesn't ask for.

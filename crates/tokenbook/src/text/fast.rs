@@ -407,7 +407,9 @@ impl Job<'_> {
         let piece = |number: usize| (number, &text[missed[number].start..][..missed[number].length]);
         S::count_short(vocab, (0..missed.len()).map(piece), &mut tell, |number| longer.push(number));
         let longer_pieces = || longer.iter().map(|&number| piece(number));
-        vocab.count_middle(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut tell);
+        if !longer.is_empty() {
+            vocab.count_middle(longer_pieces().filter(|(_, piece)| piece.len() <= MIDDLE), &mut tell);
+        }
         for (number, piece) in longer_pieces().filter(|(_, piece)| piece.len() > MIDDLE) {
             tell(number, vocab.count_piece(piece));
         }

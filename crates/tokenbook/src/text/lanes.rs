@@ -22,7 +22,7 @@ struct Lane<const N: usize> {
     live: u64,
     /// Tokens that are left.
     count: u64,
-    /// The places of the last merge's token and of the one before it; 0 if nothing has been merged.
+    /// The places of the last merge's token and of the one before it.
     at: usize,
     before: usize,
     /// That token between its neighbours.
@@ -52,7 +52,6 @@ impl<const N: usize> Lane<N> {
     fn fill(&mut self, vocab: &Vocab, merges: Merges, number: usize, piece: &[u8]) {
         self.number = number;
         self.pairs = [NEVER; N];
-        (self.at, self.before) = (0, 0);
         let last = if piece.is_ascii() {
             self.fill_bytes(vocab, merges, piece)
         } else {
@@ -178,28 +177,33 @@ impl Vocab {
                 let lane_number = free.trailing_zeros() as usize % LANES;
                 free &= free - 1;
                 let lane = &mut lanes[lane_number];
-                if used >> lane_number & 1 == 1 {
+                let was_used = used >> lane_number & 1 == 1;
+                if was_used {
                     done(lane.number, lane.count);
                 }
                 if let Some((number, piece)) = pieces.next() {
                     lane.fill(self, merges, number, piece);
                     used |= 1 << lane_number;
-                } else {
+                } else if was_used {
                     *lane = Lane::EMPTY;
                     used &= !(1 << lane_number);
+                } else {
+                    free = 0;
                 }
             }
             if used == 0 {
                 return;
             }
+            // One short text has few pieces.
+            let lanes = &mut lanes[..(u32::BITS - used.leading_zeros()) as usize];
             for (lane, lane_number) in lanes.iter_mut().zip(0..LANES) {
                 free |= u32::from(lane.merge(self.limit)) << lane_number;
             }
             free &= used;
-            for lane in &mut lanes {
+            for lane in &mut *lanes {
                 lane.locate(merges);
             }
-            for lane in &mut lanes {
+            for lane in lanes {
                 lane.settle(merges);
             }
         }
