@@ -194,18 +194,31 @@ impl Vocab {
             if used == 0 {
                 return;
             }
-            // One short text has few pieces.
-            let lanes = &mut lanes[..(u32::BITS - used.leading_zeros()) as usize];
-            for (lane, lane_number) in lanes.iter_mut().zip(0..LANES) {
-                free |= u32::from(lane.merge(self.limit)) << lane_number;
-            }
-            free &= used;
-            for lane in &mut *lanes {
-                lane.locate(merges);
-            }
-            for lane in lanes {
-                lane.settle(merges);
-            }
+            // One short text has few pieces; all lanes are another loop, of a length that is known.
+            let reach = (u32::BITS - used.leading_zeros()) as usize;
+            free = used
+                & if reach == LANES {
+                    turn(&mut lanes, merges, self.limit)
+                } else {
+                    turn(&mut lanes[..reach], merges, self.limit)
+                };
         }
     }
+}
+
+/// Does the next merge of each lane. Gives a bit for each that has nothing left to merge.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled once per instruction set, and for lanes of a known number")]
+fn turn<const N: usize>(lanes: &mut [Lane<N>], merges: Merges, limit: u32) -> u32 {
+    let mut done = 0;
+    for (lane, number) in lanes.iter_mut().zip(0..LANES) {
+        done |= u32::from(lane.merge(limit)) << number;
+    }
+    for lane in &mut *lanes {
+        lane.locate(merges);
+    }
+    for lane in lanes {
+        lane.settle(merges);
+    }
+    done
 }
