@@ -194,7 +194,8 @@ impl Vocab {
 
     /// Appends the tokens of `piece[from..]` where `out` ends with tokens of `piece[..from]`, some of which may have to go.
     pub(super) fn extend_piece(&self, piece: &[u8], mut from: usize, out: &mut Vec<u32>) {
-        let mut width = WINDOW;
+        // How far tokens have gone that had to be taken back.
+        let (mut width, mut spoiled) = (WINDOW, 0);
         while from < piece.len() {
             let end = piece.len().min(from + width);
             let window = self.merged(&piece[from..end]);
@@ -203,6 +204,7 @@ impl Vocab {
                 && !self.adjacent(last, window[0])
             {
                 out.pop();
+                spoiled = spoiled.max(from);
                 from -= self.length(last);
                 width *= 2;
                 continue;
@@ -221,7 +223,10 @@ impl Vocab {
                 out.push(id);
                 from = end;
             }
-            width = WINDOW;
+            // A window that only brings back what was taken stays wide, or the next one would be spoiled as the last one.
+            if from > spoiled {
+                width = WINDOW;
+            }
         }
     }
 

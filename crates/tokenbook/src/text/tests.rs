@@ -94,7 +94,7 @@ fn texts() -> impl Strategy<Value = String> {
         "[\u{a0}\u{85}\u{3000}\u{2028}\u{1680}]{1,3}",
         "(😀|\u{200d}|👩|\u{fe0f}){1,6}",
         "(\u{0}|\u{1}|\u{7f}|\u{fffd}){1,3}",
-        ("[a!漢 \n=/0я]", 1usize..300).prop_map(|(one, often)| one.repeat(often)),
+        ("[a!漢 \n=/0я*#_.\u{a0}-]", 1usize..300).prop_map(|(one, often)| one.repeat(often)),
         "[a-zA-Z0-9+/]{100,400}",
     ];
     proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
@@ -378,6 +378,25 @@ fn long_runs_of_one_byte_are_counted_alike_each_time() {
                 let text = byte.repeat(length);
                 let want = encoding.encode(&text).len() as u64;
                 assert_eq!([(); 2].map(|()| encoding.count(&text).get()), [want; 2], "{encoding:?} {byte:?} {length}");
+            }
+        }
+    }
+}
+
+/// What follows a run decides, far back, into which long tokens it is merged: windows that are joined one by one once went
+/// back and forth there for ever.
+#[test]
+fn runs_before_something_else_end_and_count_as_they_merge() {
+    for (pattern, vocab) in patterns() {
+        for run in ["*", "#", "=", "-", "_", ".", "/", "\u{a0}"] {
+            for length in (120..300).step_by(7).chain([600, 900]) {
+                let text = run.repeat(length / run.len()) + "`[&${";
+                for piece in pieces(pattern, &text) {
+                    let mut merged = Vec::new();
+                    vocab.extend_piece(piece, 0, &mut merged);
+                    assert_eq!(merged, joined(vocab, piece), "{length} of {run:?}");
+                    assert_eq!(fast::count(piece, pattern, vocab), merged.len() as u64, "{length} of {run:?}");
+                }
             }
         }
     }
