@@ -16,9 +16,22 @@ use super::scan::{Masks, Scan, Window};
 use super::vocab::Tables;
 
 #[cfg(target_arch = "x86_64")]
+use std::arch::x86_64 as arch;
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! features {
+    ($($item:item)*) => { $(
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512vl,avx512vbmi")]
+        $item
+    )* };
+}
+
+#[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod emulated;
 
 /// Starts a table at a cache line.
 #[repr(C, align(64))]
@@ -132,6 +145,8 @@ enum Set {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(all(test, target_arch = "x86_64"))]
+    Emulated,
 }
 
 impl Instructions {
@@ -144,7 +159,13 @@ impl Instructions {
             }
             let avx2 = has!("avx2", "bmi1", "bmi2", "lzcnt", "popcnt");
             let avx512 = avx2 && has!("avx512f", "avx512bw", "avx512vl", "avx512vbmi");
-            let own = [(true, Set::Portable), (avx2, Set::Avx2), (avx512, Set::Avx512)];
+            let own = [
+                (true, Set::Portable),
+                #[cfg(test)]
+                (avx2, Set::Emulated),
+                (avx2, Set::Avx2),
+                (avx512, Set::Avx512),
+            ];
             own.into_iter().filter(|&(has, _)| has).map(|(_, set)| Self(set))
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -161,6 +182,9 @@ impl Instructions {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::count(job, text) },
+            // SAFETY: as above.
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Set::Emulated => unsafe { emulated::avx512::count(job, text) },
         }
     }
 
@@ -173,6 +197,8 @@ impl Instructions {
             Set::Avx2 => avx2::Avx2::masks(window),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => avx512::Avx512::masks(window),
+            #[cfg(target_arch = "x86_64")]
+            Set::Emulated => emulated::avx512::Avx512::masks(window),
         }
     }
 
@@ -186,6 +212,9 @@ impl Instructions {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::count_many(job, texts) },
+            // SAFETY: as above.
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Set::Emulated => unsafe { emulated::avx512::count_many(job, texts) },
         }
     }
 }

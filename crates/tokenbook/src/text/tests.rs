@@ -115,10 +115,11 @@ fn check_window(pattern: Pattern, text: &[u8]) {
     let length = text.len().min(window.len());
     window[..length].copy_from_slice(&text[..length]);
     // As what a longer text begins with, and, if it is short, as all there is.
-    let left = |bytes: usize| u32::try_from(bytes.min(WINDOW)).expect("a few");
-    let ways = Instructions::all().flat_map(|set| [(set, left(WINDOW)), (set, left(length))]);
-    for (instructions, left) in ways {
-        let Some(found) = scan::pieces(pattern, &window, &instructions.masks(&window), left) else { continue };
+    let left = [WINDOW, length].map(|bytes| u32::try_from(bytes.min(WINDOW)).expect("a few"));
+    let mut masks: Vec<_> = Instructions::all().map(|instructions| instructions.masks(&window)).collect();
+    masks.dedup();
+    for (masks, left) in masks.iter().flat_map(|masks| left.map(|left| (masks, left))) {
+        let Some(found) = scan::pieces(pattern, &window, masks, left) else { continue };
         let (mut starts, mut at) = (0u64, 0);
         while at < found.end as usize {
             starts |= 1 << at;

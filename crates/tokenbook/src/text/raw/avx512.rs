@@ -3,14 +3,14 @@
 //! A piece is merged in two vectors, one of its tokens and one of what each and the next merge into. What merging takes
 //! out is squeezed out of both, so that neighbours stay neighbours and nothing has to be followed from place to place.
 
-use std::arch::x86_64::{
+use super::arch::{
     __m512i, _mm_cvtsi128_si32, _mm_extract_epi32, _mm_maskz_loadu_epi8, _mm512_add_epi32, _mm512_alignr_epi32,
-    _mm512_and_si512, _mm512_castsi128_si512, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi32_mask,
-    _mm512_cmplt_epu8_mask, _mm512_cmpneq_epi32_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512,
-    _mm512_mask_compress_epi32, _mm512_mask_expand_epi32, _mm512_mask_i32gather_epi32, _mm512_mask_set1_epi32,
-    _mm512_movepi8_mask, _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_permutexvar_epi32, _mm512_reduce_min_epu32,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_setr_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
-    _mm512_test_epi8_mask,
+    _mm512_and_si512, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmpeq_epi32_mask, _mm512_cmplt_epu8_mask,
+    _mm512_cmpneq_epi32_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_mask_compress_epi32,
+    _mm512_mask_expand_epi32, _mm512_mask_i32gather_epi32, _mm512_mask_set1_epi32, _mm512_movepi8_mask,
+    _mm512_or_si512, _mm512_permutex2var_epi8, _mm512_permutexvar_epi32, _mm512_reduce_min_epu32, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi8, _mm512_test_epi8_mask,
+    _mm512_zextsi128_si512,
 };
 
 use crate::text::bpe::NEVER;
@@ -18,13 +18,6 @@ use crate::text::fast::Job;
 use crate::text::raw::avx2;
 use crate::text::scan::{Masks, Scan, Window};
 use crate::text::vocab::{BORDER, Merges, Place, Vocab};
-
-macro_rules! features {
-    ($($item:item)*) => { $(
-        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512vl,avx512vbmi")]
-        $item
-    )* };
-}
 
 pub(in crate::text) struct Avx512;
 
@@ -61,11 +54,11 @@ impl Scan for Avx512 {
 }
 
 features! {
-    pub(super) fn count(job: &mut Job<'_>, text: &[u8]) {
+    pub(in crate::text) fn count(job: &mut Job<'_>, text: &[u8]) {
         job.count::<Avx512>(text);
     }
 
-    pub(super) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
+    pub(in crate::text) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
         job.count_many::<Avx512>(texts);
     }
 
@@ -103,6 +96,9 @@ features! {
         masks
     }
 }
+
+/// The places before and behind one.
+const AROUND: [u32; 16] = [u32::MAX, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Pieces that are merged in turns.
 const LANES: usize = 8;
@@ -204,8 +200,7 @@ impl Lane {
             store(&mut self.ids, ids);
             store(&mut self.pairs, _mm512_mask_compress_epi32(_mm512_set1_epi32(-1), kept, pairs));
             let place = _mm512_set1_epi32(at.trailing_zeros().cast_signed());
-            let around = _mm512_setr_epi32(-1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-            let around = _mm512_permutexvar_epi32(_mm512_add_epi32(place, around), ids);
+            let around = _mm512_permutexvar_epi32(_mm512_add_epi32(place, load32(&AROUND)), ids);
             let around = _mm512_castsi512_si128(around);
             let before = _mm_cvtsi128_si32(around).cast_unsigned();
             let after = _mm_extract_epi32::<1>(around).cast_unsigned();
@@ -283,7 +278,7 @@ features! {
         // None of no bytes: reading one of them would be reading what isn't there.
         let mask = u16::MAX.unbounded_shr(16 - u32::try_from(bytes.len()).unwrap_or(16).min(16));
         // SAFETY: only bytes that are there are read.
-        _mm512_castsi128_si512(unsafe { _mm_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) })
+        _mm512_zextsi128_si512(unsafe { _mm_maskz_loadu_epi8(mask, bytes.as_ptr().cast()) })
     }
 
     /// The entries with these numbers at the places of a mask.
