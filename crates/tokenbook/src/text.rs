@@ -14,6 +14,7 @@ pub(crate) mod gemini;
 mod hash;
 mod lanes;
 mod lazy;
+mod longs;
 mod models;
 mod normal;
 mod order;

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::hash::{MEDIUM_COUNT, medium_hash, short_bucket, short_slot};
+use super::hash::{MEDIUM_COUNT, short_bucket, short_slot};
+use super::longs::{Key, Longs};
 use super::raw::{self, Instructions, Zeroed};
 use super::scan::WINDOW;
 use super::spare;
@@ -17,19 +18,13 @@ const RECENT_MEDIUM: usize = 1 << 13;
 /// Sets of four slots of 16 bytes for pieces of up to 15 bytes.
 const MEDIUM: usize = 1 << 15;
 
-/// Sets of four slots of 32 bytes for pieces of up to 30 bytes.
-const LONG: usize = 1 << 14;
-
-/// Sets of four slots of 64 bytes for pieces of up to 62 bytes.
-const LONGER: usize = 1 << 13;
-
 /// Runs of one byte that are too long for all these.
 const RUNS: usize = 1 << 8;
 
 /// The longest piece that is kept.
 pub(super) const LONGEST_KEPT: usize = 62;
 
-/// The longest one that the smaller slots have room for.
+/// The longest one that takes half as much room.
 pub(super) const LONG_KEPT: usize = 30;
 
 /// Misses before memory is taken: a few short texts don't need it.
@@ -115,7 +110,8 @@ pub(super) struct Cache {
     pub(super) known: Zeroed<Known>,
 }
 
-/// The counts themselves: numbers only, and valid where all are 0. What has no use yet takes no memory.
+/// The counts themselves: numbers only, and valid where all are 0. What has no use yet takes no memory, and what every text
+/// uses comes first, so that most need two large pages.
 #[repr(C)]
 pub(super) struct Known {
     recent: [[u64; 2]; 1 << RECENT],
@@ -123,10 +119,7 @@ pub(super) struct Known {
     /// The byte and the length of runs, and their counts.
     runs: [[u64; 2]; RUNS],
     medium: [[[u64; 2]; 4]; MEDIUM],
-    /// Pieces of 16 to 30 bytes.
-    pub(super) long: Slots<4, LONG>,
-    /// Pieces of up to 62 bytes.
-    pub(super) longer: Slots<8, LONGER>,
+    pub(super) longs: Longs,
 }
 
 /// A thread's caches, which outlive it.
@@ -295,123 +288,7 @@ impl Cache {
     }
 }
 
-/// A piece of up to `8 * W - 2` bytes: its bytes, a place for its count, and its length.
-pub(super) type Key<const W: usize> = [u64; W];
-
-/// The key of a piece.
-#[inline]
-pub(super) fn key<const W: usize>(piece: &[u8]) -> Key<W> {
-    let mut key = [0; W];
-    let (words, rest) = piece.as_chunks::<8>();
-    for (number, word) in key.iter_mut().zip(words) {
-        *number = u64::from_le_bytes(*word);
-    }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    key[words.len()] = u64::from_le_bytes(last);
-    key[W - 1] |= (piece.len() as u64) << 56;
-    key
-}
-
-/// A hash of a long key.
-#[inline]
-pub(super) fn long_hash<const W: usize>(key: &Key<W>) -> u64 {
-    let (mut even, mut odd) = (0u64, 0u64);
-    for pair in key.chunks_exact(2) {
-        even = even.rotate_left(23) ^ pair[0];
-        odd = odd.rotate_left(41) ^ pair[1];
-    }
-    medium_hash([even, odd])
-}
-
-/// `N` sets of four pieces of up to `8 * W - 2` bytes.
-#[repr(C, align(64))]
-pub(super) struct Slots<const W: usize, const N: usize> {
-    sets: [[Key<W>; 4]; N],
-    /// How often something was kept.
-    kept: usize,
-}
-
-/// The place of the count in a long key's last word.
-const LONG_COUNT: u32 = 48;
-
-impl<const W: usize, const N: usize> Slots<W, N> {
-    /// Asks for the memory where a piece would be.
-    #[inline]
-    pub(super) fn prefetch(&self, hash: u64) {
-        if self.kept > 0 {
-            let first = 4 * place(hash, N);
-            for slot in (0..4).step_by(8 / W) {
-                raw::prefetch(self.sets.as_flattened(), first + slot);
-            }
-        }
-    }
-
-    /// The count of a piece, if it is known.
-    #[inline]
-    pub(super) fn get(&self, key: &Key<W>, hash: u64) -> Option<u64> {
-        if self.kept == 0 {
-            return None;
-        }
-        let place = place(hash, N);
-        let set = &self.sets[place];
-        let is_it =
-            |slot: &&Key<W>| slot[..W - 1] == key[..W - 1] && (slot[W - 1] ^ key[W - 1]) & !(0xff << LONG_COUNT) == 0;
-        let slot = match set.iter().find(is_it) {
-            Some(slot) => slot,
-            // Nothing has gone into the next set before this one was full.
-            None if set[3][W - 1] == 0 => return None,
-            None => self.sets[place ^ 1].iter().find(is_it)?,
-        };
-        Some((slot[W - 1] >> LONG_COUNT) & 0xff)
-    }
-
-    /// Remembers the count of a piece, unless it is known by now.
-    pub(super) fn keep_once(&mut self, key: &Key<W>, hash: u64, count: u64) {
-        if self.get(key, hash).is_none() {
-            self.keep(key, hash, count);
-        }
-    }
-
-    /// Remembers the count of a piece: in its set, in the next one if there is room only there, or in the place of
-    /// another. Which one comes round, since the oldest is what a text that is read again needs next.
-    pub(super) fn keep(&mut self, key: &Key<W>, hash: u64, count: u64) {
-        let place = place(hash, N);
-        let free = |place: usize| self.sets[place].iter().position(|slot| slot[W - 1] == 0).map(|slot| (place, slot));
-        self.kept += 1;
-        let (place, slot) = free(place).or_else(|| free(place ^ 1)).unwrap_or((place, self.kept % 4));
-        let slot = &mut self.sets[place][slot];
-        *slot = *key;
-        slot[W - 1] |= count << LONG_COUNT;
-    }
-}
-
 #[inline]
 fn place(hash: u64, sets: usize) -> usize {
     (hash >> 40) as usize & (sets - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_set_spills_into_the_next_one_and_then_gives_way() {
-        let mut slots = Slots::<8, { 1 << 4 }> { sets: [[[0; 8]; 4]; 1 << 4], kept: 0 };
-        let keys: Vec<Key<8>> = (0..9).map(|number| key(&[b'a' + number; 40])).collect();
-        // All with the hash of one set.
-        let hash = 6 << 40;
-        for (number, key) in (1..).zip(&keys[..8]) {
-            assert_eq!(slots.get(key, hash), None);
-            slots.keep(key, hash, number);
-        }
-        for (number, key) in (1..).zip(&keys[..8]) {
-            assert_eq!(slots.get(key, hash), Some(number));
-        }
-        slots.keep(&keys[8], hash, 9);
-        assert_eq!(slots.get(&keys[8], hash), Some(9));
-        assert_eq!(keys.iter().filter(|key| slots.get(key, hash).is_some()).count(), 8);
-        // The other set's own keys look there first.
-        assert_eq!(slots.get(&key(b"the neighbour"), 7 << 40), None);
-    }
 }

@@ -5,8 +5,9 @@
 #![expect(clippy::cast_possible_truncation, reason = "hashes are cut to the bits that a table has")]
 
 use super::bpe::MIDDLE;
-use super::cache::{self, Cache, LONG_KEPT, LONGEST_KEPT, Long, Missed, NOBODY, WAITING};
+use super::cache::{Cache, LONG_KEPT, LONGEST_KEPT, Long, Missed, NOBODY, WAITING};
 use super::hash::{MEDIUM_COUNT, joint_bit, medium_hash, medium_key, short_bucket, short_slot};
+use super::longs;
 use super::raw;
 use super::scan::{self, Scan, WINDOW, Window};
 use super::split::Pattern;
@@ -302,17 +303,17 @@ impl Job<'_> {
                 continue;
             }
             if length > LONG_KEPT {
-                let key = cache::key(&text[start..start + length]);
-                let hash = cache::long_hash(&key);
-                self.cache.known.longer.prefetch(hash);
+                let key = longs::key(&text[start..start + length]);
+                let hash = longs::hash(&key);
+                self.cache.known.longs.prefetch::<8>(hash);
                 self.cache.longer_keys[longers] = (key, hash, start);
                 longers += 1;
                 continue;
             }
             if length > 15 {
-                let key = cache::key(&text[start..start + length]);
-                let hash = cache::long_hash(&key);
-                self.cache.known.long.prefetch(hash);
+                let key = longs::key(&text[start..start + length]);
+                let hash = longs::hash(&key);
+                self.cache.known.longs.prefetch::<4>(hash);
                 self.cache.long_keys[longs] = (key, hash, start);
                 longs += 1;
                 continue;
@@ -329,9 +330,15 @@ impl Job<'_> {
             mediums += 1;
         }
         self.short(shorts, mediums);
+        for &(_, hash, _) in &self.cache.long_keys[..longs] {
+            self.cache.known.longs.prefetch_piece::<4>(hash);
+        }
+        for &(_, hash, _) in &self.cache.longer_keys[..longers] {
+            self.cache.known.longs.prefetch_piece::<8>(hash);
+        }
         for index in 0..longs {
             let (key, hash, start) = self.cache.long_keys[index];
-            if let Some(count) = self.cache.known.long.get(&key, hash) {
+            if let Some(count) = self.cache.known.longs.get(&key, hash) {
                 self.add(start, count);
             } else {
                 let owner = self.long(text, start, start + (key[3] >> 56) as usize);
@@ -340,7 +347,7 @@ impl Job<'_> {
         }
         for index in 0..longers {
             let (key, hash, start) = self.cache.longer_keys[index];
-            if let Some(count) = self.cache.known.longer.get(&key, hash) {
+            if let Some(count) = self.cache.known.longs.get(&key, hash) {
                 self.add(start, count);
             } else {
                 let owner = self.long(text, start, start + (key[7] >> 56) as usize);
@@ -428,12 +435,12 @@ impl Job<'_> {
         let (mut longs, mut longers) = (std::mem::take(&mut self.cache.longs), std::mem::take(&mut self.cache.longers));
         for Long { key, hash, start, owner } in longs.drain(..) {
             let count = self.cache.sums[owner];
-            self.cache.known.long.keep_once(&key, hash, count);
+            self.cache.known.longs.keep(&key, hash, count);
             self.add(start, count);
         }
         for Long { key, hash, start, owner } in longers.drain(..) {
             let count = self.cache.sums[owner];
-            self.cache.known.longer.keep_once(&key, hash, count);
+            self.cache.known.longs.keep(&key, hash, count);
             self.add(start, count);
         }
         (self.cache.longs, self.cache.longers) = (longs, longers);
