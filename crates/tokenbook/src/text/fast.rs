@@ -157,9 +157,12 @@ impl Job<'_> {
         while from < stop {
             let window: &Window = space[from..].first_chunk().expect("it stops before");
             let pieces = if self.pattern.is_scanned() {
-                let masks = S::masks(window);
-                let left = if stop == text.len() { WINDOW.min(stop - from) } else { WINDOW };
-                scan::pieces(self.pattern, window, &masks, left as u32).map(|pieces| (pieces, masks.digit))
+                let left = if stop == text.len() { WINDOW.min(stop - from) } else { WINDOW } as u32;
+                let mut masks = S::masks(window);
+                if masks.stop.trailing_zeros() < left {
+                    masks = S::with_others(masks, self.pattern, window);
+                }
+                scan::pieces(self.pattern, window, &masks, left).map(|pieces| (pieces, masks.digit))
             } else {
                 None
             };

@@ -12,6 +12,8 @@ use super::fast::Job;
 use super::scan::Portable;
 #[cfg(test)]
 use super::scan::{Masks, Scan, Window};
+#[cfg(test)]
+use super::split::Pattern;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 
@@ -188,17 +190,20 @@ impl Instructions {
         }
     }
 
-    /// The masks of a window.
+    /// The masks of a window in a pattern.
     #[cfg(test)]
-    pub(super) fn masks(self, window: &Window) -> Masks {
+    pub(super) fn masks(self, pattern: Pattern, window: &Window) -> Masks {
+        fn all<S: Scan>(pattern: Pattern, window: &Window) -> Masks {
+            S::with_others(S::masks(window), pattern, window)
+        }
         match self.0 {
-            Set::Portable => Portable::masks(window),
+            Set::Portable => all::<Portable>(pattern, window),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => avx2::Avx2::masks(window),
+            Set::Avx2 => all::<avx2::Avx2>(pattern, window),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => avx512::Avx512::masks(window),
+            Set::Avx512 => all::<avx512::Avx512>(pattern, window),
             #[cfg(target_arch = "x86_64")]
-            Set::Emulated => emulated::avx512::Avx512::masks(window),
+            Set::Emulated => all::<emulated::avx512::Avx512>(pattern, window),
         }
     }
 

@@ -1,10 +1,11 @@
-//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII, simple letters of two bytes, and
-//! most ideographs, kana, Hangul and punctuation of three.
+//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII, for simple letters of two bytes and
+//! most ideographs, kana, Hangul and punctuation of three by arithmetic as well, and for others by their classes.
 //!
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
 
 use super::bpe::SMALL;
+use super::class::{self, LOWER, MARK, OTHER, UNCASED, UPPER};
 use super::fast::Job;
 use super::split::Pattern;
 use super::vocab::Vocab;
@@ -27,10 +28,10 @@ pub(super) struct Masks {
     pub(super) newline: u64,
     pub(super) apostrophe: u64,
     pub(super) slash: u64,
-    /// All bytes of letters of three bytes, which have no case.
+    /// All bytes of letters without case.
     pub(super) uncased: u64,
-    /// First bytes of characters of three bytes that are neither letters, digits nor blanks.
-    pub(super) other: u64,
+    /// All bytes but the last of characters that are neither letters, digits nor blanks.
+    pub(super) inner: u64,
     /// What is not for this scanner: NUL, and the rest of what is not ASCII.
     pub(super) stop: u64,
 }
@@ -126,8 +127,54 @@ impl Masks {
         let bytes = |last: u64| last | (last >> 1) | (last >> 2);
         self.uncased = bytes(letter);
         self.letter |= self.uncased;
-        self.other = other >> 2;
+        self.inner = (other >> 2) | (other >> 1);
         self.stop &= !bytes(letter | other);
+    }
+}
+
+impl Masks {
+    /// Covers characters of two and three bytes, whose first bytes these are, by their classes: all but digits and blanks.
+    ///
+    /// A mark goes on with the word before it in the patterns that have marks in words; where it starts something, it may be
+    /// more than one thing. In the others it is like punctuation.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
+    pub(super) fn add_others(&mut self, pattern: Pattern, window: &Window, twos: u64, threes: u64) {
+        // First bytes of each class, by the number of its bit.
+        let (mut two, mut three) = ([0u64; 8], [0u64; 8]);
+        let number = |class: u8| class.trailing_zeros() as usize % 8;
+        // Those that the window cuts are left out.
+        let mut rest = self.stop & twos & (u64::MAX >> 1);
+        while rest != 0 {
+            let at = rest.trailing_zeros() as usize;
+            two[number(class::of_two(window, at))] |= rest & rest.wrapping_neg();
+            rest &= rest - 1;
+        }
+        rest = self.stop & threes & (u64::MAX >> 2);
+        while rest != 0 {
+            let at = rest.trailing_zeros() as usize;
+            three[number(class::of_three(window, at))] |= rest & rest.wrapping_neg();
+            rest &= rest - 1;
+        }
+        // With the bytes that follow.
+        let bytes = |two: u64, three: u64| two | (two << 1) | three | (three << 1) | (three << 2);
+        let all = |class: u8| bytes(two[number(class)], three[number(class)]);
+        let (upper, uncased) = (all(UPPER), all(UNCASED));
+        let letter = upper | uncased | all(LOWER);
+        self.letter |= letter;
+        self.upper |= upper;
+        let (mut mark, mut other_two, mut other_three) = (0, two[number(OTHER)], three[number(OTHER)]);
+        if pattern.has_marks_in_words() {
+            mark = all(MARK);
+            mark &= !mark.wrapping_add(mark & (self.letter << 1));
+        } else {
+            other_two |= two[number(MARK)];
+            other_three |= three[number(MARK)];
+        }
+        self.letter |= mark;
+        self.uncased |= uncased | mark;
+        self.inner |= other_two | other_three | (other_three << 1);
+        self.stop &= !(letter | mark | bytes(other_two, other_three));
     }
 }
 
@@ -136,7 +183,7 @@ const MAY_BE_WIDE: [bool; 256] = {
     let mut may_be = [true; 256];
     let mut byte = 0xc0;
     while byte < 256 {
-        may_be[byte] = matches!(byte, 0xc3 | 0xd0 | 0xd1 | 0xe2..=0xed | 0xef);
+        may_be[byte] = byte < 0xf0;
         byte += 1;
     }
     may_be
@@ -146,6 +193,13 @@ const MAY_BE_WIDE: [bool; 256] = {
 pub(super) trait Scan: Sized {
     /// The masks of the first 64 bytes.
     fn masks(window: &Window) -> Masks;
+
+    /// The masks with what else is covered in a pattern's windows. Masks go in and out by value, so that they stay in
+    /// registers where this isn't called.
+    #[inline]
+    fn with_others(masks: Masks, _pattern: Pattern, _window: &Window) -> Masks {
+        masks
+    }
 
     /// Whether a text may go on with what the masks cover, by its next bytes.
     #[inline]
@@ -246,7 +300,7 @@ impl Scan for Portable {
             apostrophe: planes[6] ^ slash,
             slash,
             uncased: 0,
-            other: 0,
+            inner: 0,
             stop: planes[7],
         }
     }
@@ -327,11 +381,12 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks, left: u32
     let other_start = other & !(other << 1);
     // One such character by itself belongs to the word behind it.
     let first = other_start & !(space << 1);
-    let single = first & !masks.other & !(other >> 1);
-    let single_wide = first & masks.other & !(other >> 3);
+    let inner = masks.inner;
+    let first_end = (first & !inner) | (inner.wrapping_add(first & inner) & !inner);
+    let single = first_end & !(other >> 1);
     starts |= first;
     let letter_start = letter & !(letter << 1);
-    starts |= letter_start & !((single | last) << 1) & !(single_wide << 3);
+    starts |= letter_start & !((single | last) << 1);
 
     let digit_start = digit & !(digit << 1);
     starts |= digit_start;
@@ -407,6 +462,8 @@ fn contraction(window: &Window, at: u32) -> u32 {
     match (window[at + 1] | 0x20, window[at + 2] | 0x20) {
         (b's' | b'd' | b'm' | b't', _) => 2,
         (b'l', b'l') | (b'v' | b'r', b'e') => 3,
+        // Regardless of case, `ſ` is an `s`.
+        _ if window[at + 1..at + 3] == [0xc5, 0xbf] => 3,
         _ => 0,
     }
 }

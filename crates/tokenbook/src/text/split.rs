@@ -74,6 +74,11 @@ impl Pattern {
         matches!(self, Self::O200k | Self::Kimi | Self::Tekken)
     }
 
+    /// Whether a mark is part of the word before it.
+    pub(super) fn has_marks_in_words(self) -> bool {
+        self.is_like_o200k() || self == Self::Qwen35
+    }
+
     /// Whether `'s` and the like belong to the word before them, or are pieces.
     pub(super) fn has_contractions(self) -> bool {
         self != Self::Tekken

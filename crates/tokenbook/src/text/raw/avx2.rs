@@ -7,6 +7,7 @@ use std::arch::x86_64::{
 
 use crate::text::fast::Job;
 use crate::text::scan::{Masks, Scan, Three, Wide, Window};
+use crate::text::split::Pattern;
 use crate::text::vocab::Vocab;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -26,6 +27,12 @@ impl Scan for Avx2 {
     fn masks(window: &Window) -> Masks {
         // SAFETY: only used in `count`, whose caller has asked the processor.
         unsafe { masks(window) }
+    }
+
+    #[inline]
+    fn with_others(masks: Masks, pattern: Pattern, window: &Window) -> Masks {
+        // SAFETY: as above.
+        unsafe { with_others(masks, pattern, window) }
     }
 
     #[inline]
@@ -65,7 +72,7 @@ fn masks(window: &Window) -> Masks {
         apostrophe: join(low.apostrophe, high.apostrophe),
         slash: join(low.slash, high.slash),
         uncased: 0,
-        other: 0,
+        inner: 0,
         stop: join(low.stop, high.stop),
     };
     if masks.stop != 0 {
@@ -83,6 +90,22 @@ pub(super) fn add_wide(masks: &mut Masks, window: &Window) {
     if masks.stop & wide.three != 0 {
         masks.add_three(&wide, &three(window));
     }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+#[inline(never)]
+pub(super) fn with_others(mut masks: Masks, pattern: Pattern, window: &Window) -> Masks {
+    let (low, high) = (load(window, 0), load(window, 1));
+    // Which bytes have these upper bits.
+    let upper = |mask: u8, byte: u8| {
+        let half = |bytes: __m256i| {
+            let kept = _mm256_and_si256(bytes, _mm256_set1_epi8(mask.cast_signed()));
+            _mm256_movemask_epi8(_mm256_cmpeq_epi8(kept, _mm256_set1_epi8(byte.cast_signed()))).cast_unsigned()
+        };
+        join(half(low), half(high))
+    };
+    masks.add_others(pattern, window, upper(0xe0, 0xc0), upper(0xf0, 0xe0));
+    masks
 }
 
 #[target_feature(enable = "avx2")]

@@ -17,6 +17,7 @@ use crate::text::bpe::NEVER;
 use crate::text::fast::Job;
 use crate::text::raw::avx2;
 use crate::text::scan::{Masks, Scan, Window};
+use crate::text::split::Pattern;
 use crate::text::vocab::{BORDER, Merges, Place, Vocab};
 
 pub(in crate::text) struct Avx512;
@@ -26,6 +27,12 @@ impl Scan for Avx512 {
     fn masks(window: &Window) -> Masks {
         // SAFETY: only used in `count`, whose caller has asked the processor.
         unsafe { masks(window) }
+    }
+
+    #[inline]
+    fn with_others(masks: Masks, pattern: Pattern, window: &Window) -> Masks {
+        // SAFETY: as above.
+        unsafe { avx2::with_others(masks, pattern, window) }
     }
 
     #[inline]
@@ -87,7 +94,7 @@ features! {
             apostrophe: is(b'\''),
             slash: is(b'/'),
             uncased: 0,
-            other: 0,
+            inner: 0,
             stop,
         };
         if stop != 0 {
