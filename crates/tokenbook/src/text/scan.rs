@@ -220,16 +220,19 @@ pub(super) trait Scan: Sized {
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn count_short<'a>(
         vocab: &Vocab,
-        pieces: impl Iterator<Item = (usize, &'a [u8])>,
+        mut pieces: impl Iterator<Item = (usize, &'a [u8])>,
         done: impl FnMut(usize, u64),
         mut longer: impl FnMut(usize),
     ) {
-        let short = pieces.filter(|&(number, piece)| {
-            let is_short = piece.len() <= SMALL;
-            if !is_short {
+        // By hand, since a filter is not always compiled into the loop.
+        let short = std::iter::from_fn(|| {
+            loop {
+                let (number, piece) = pieces.next()?;
+                if piece.len() <= SMALL {
+                    return Some((number, piece));
+                }
                 longer(number);
             }
-            is_short
         });
         vocab.count_small(short, done);
     }
