@@ -177,6 +177,8 @@ def long_inputs(folder):
     for name, those in letters.items():
         text = "".join(draw.choices(those, k=size)).encode()
         inputs[name] = text[:size].decode("utf-8", "ignore")
+    signs = "".join(draw.choice("*#=-_.") * draw.randint(1, 300) + draw.choice("!<>&") for _ in range(size // 150))
+    inputs["runs of signs"] = signs.ljust(size, "~")[:size]
     for name, text in inputs.items():
         (folder / f"{name}.txt").write_text(text, "utf-8", newline="")
 

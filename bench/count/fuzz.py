@@ -104,7 +104,7 @@ def fragments(draw, words):
         pool += draw.choices(kind, k=300)
     pool += ["".join(draw.choices("0123456789\u0663\u096d\uff15", k=draw.randint(1, 9))) for _ in range(200)]
     pool += [chr(draw.randrange(0x300, 0x370)) * draw.randint(1, 4) for _ in range(60)]
-    pool += [draw.choice("aAz\xe9\u042f\u4e00= ") * draw.choice((2, 5, 17, 40, 130)) for _ in range(60)]
+    pool += [draw.choice("aAz\xe9\u042f\u4e00= *#-_.") * draw.choice((2, 5, 17, 40, 130, 300)) for _ in range(60)]
     return pool
 
 

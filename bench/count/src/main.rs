@@ -1,6 +1,6 @@
 //! Measures a Rust library on one corpus in a fresh process, as `peer.py` does: `count-bench LIBRARY ENCODING CORPUS`.
 //!
-//! `count-bench long ENCODING FOLDER` measures inputs of 1 MB that are slow for many, `count-bench calls ENCODING` what a call
+//! `count-bench long LIBRARY ENCODING FOLDER` measures inputs of 1 MB that are slow for many, `count-bench calls ENCODING` what a call
 //! costs, and `count-bench threads ENCODING CORPUS` a batch on all cores.
 
 use std::hint::black_box;
@@ -12,11 +12,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["long", encoding, folder] => long_inputs(named(encoding), folder),
+        ["long", library, encoding, folder] => long_inputs(&load(library, encoding), folder),
         ["calls", encoding] => calls(encoding),
         ["threads", encoding, corpus] => threads(named(encoding), corpus),
         [library, encoding, corpus] => corpus_of(library, encoding, corpus),
-        _ => panic!("usage: count-bench LIBRARY|threads|long|calls ENCODING [CORPUS]"),
+        _ => panic!("usage: count-bench LIBRARY|threads|long LIBRARY|calls ENCODING [CORPUS]"),
     }
 }
 
@@ -64,6 +64,13 @@ fn load(library: &str, encoding: &str) -> Counter {
             };
             let own = own.expect("it loads");
             Box::new(move |texts| texts.iter().map(|text| own.encode_ordinary(text).len() as u64).sum())
+        }
+        "bpe-openai" => {
+            let own = match encoding {
+                "cl100k_base" => bpe_openai::cl100k_base(),
+                _ => bpe_openai::o200k_base(),
+            };
+            Box::new(move |texts| texts.iter().map(|text| own.count(text) as u64).sum())
         }
         _ => panic!("no library {library}"),
     }
@@ -144,14 +151,15 @@ fn threads(encoding: Encoding, corpus: &str) {
     );
 }
 
-fn long_inputs(encoding: Encoding, folder: &str) {
+fn long_inputs(count: &Counter, folder: &str) {
     let mut paths: Vec<_> =
         std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
+    black_box(count(&["Hello, world!".to_owned()]));
     for path in paths {
-        let text = std::fs::read_to_string(&path).expect("a text");
+        let text = [std::fs::read_to_string(&path).expect("a text")];
         let start = cpu();
-        let tokens = encoding.count(&text).get();
+        let tokens = count(&text);
         let ms = (cpu() - start) * 1e3;
         println!(
             "{}",
@@ -162,7 +170,7 @@ fn long_inputs(encoding: Encoding, folder: &str) {
 
 /// What a call costs with 20 bytes.
 fn calls(encoding: &str) {
-    for library in ["tokenbook", "tiktoken-rs"] {
+    for library in ["tokenbook", "tiktoken-rs", "bpe-openai"] {
         let start = Instant::now();
         let count = load(library, encoding);
         let text = ["The quick brown fox.".to_owned()];

@@ -4,6 +4,8 @@
     reason = "tables are viewed in place, and vector instructions need a promise about the processor"
 )]
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64 as arch;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -17,9 +19,7 @@ use super::split::Pattern;
 #[cfg(not(target_family = "wasm"))]
 use super::vocab::Tables;
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64 as arch;
-
+/// What the code for 64 bytes at a time is compiled with.
 #[cfg(target_arch = "x86_64")]
 macro_rules! features {
     ($($item:item)*) => { $(
@@ -67,7 +67,7 @@ pub(super) use built::{CLASS, PAGES, UNPRINTED};
 pub(super) fn prefetch<T>(table: &[T], number: usize) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        use arch::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch of any address changes nothing that a program can see.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(table.as_ptr().wrapping_add(number).cast()) };
     }

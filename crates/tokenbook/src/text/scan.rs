@@ -1,5 +1,5 @@
-//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte: for ASCII, for simple letters of two bytes and
-//! most ideographs, kana, Hangul and punctuation of three by arithmetic as well, and for others by their classes.
+//! Where pieces start in 64 bytes at once, by arithmetic on one bit per byte. What a character is, is known by its bytes for
+//! ASCII, simple letters of two bytes, and most ideographs, kana, Hangul and punctuation of three; of others it is looked up.
 //!
 //! A window starts where a piece starts, so nothing is carried from one to the next. What the window's end may still
 //! change is left to the next window.
@@ -130,10 +130,8 @@ impl Masks {
         self.inner = (other >> 2) | (other >> 1);
         self.stop &= !bytes(letter | other);
     }
-}
 
-impl Masks {
-    /// Covers characters of two and three bytes, whose first bytes these are, by their classes: all but digits and blanks.
+    /// Covers characters of two and of three bytes, whose first bytes these are, by their classes: all but digits and blanks.
     ///
     /// A mark goes on with the word before it in the patterns that have marks in words; where it starts something, it may be
     /// more than one thing. In the others it is like punctuation.
@@ -178,17 +176,6 @@ impl Masks {
     }
 }
 
-/// What a first byte of a character tells about whether the vector scanners may cover it.
-const MAY_BE_WIDE: [bool; 256] = {
-    let mut may_be = [true; 256];
-    let mut byte = 0xc0;
-    while byte < 256 {
-        may_be[byte] = byte < 0xf0;
-        byte += 1;
-    }
-    may_be
-};
-
 /// A way to make masks, and to merge with the same instructions.
 pub(super) trait Scan: Sized {
     /// The masks of the first 64 bytes.
@@ -204,8 +191,8 @@ pub(super) trait Scan: Sized {
     /// Whether a text may go on with what the masks cover, by its next bytes.
     #[inline]
     fn covers(next: [u8; 8]) -> bool {
-        // Continuation bytes come behind their first byte.
-        next.iter().all(|&byte| MAY_BE_WIDE[usize::from(byte)])
+        // All but characters of four bytes, which are mostly emoji.
+        next.iter().all(|&byte| byte < 0xf0)
     }
 
     /// [`Vocab::count_piece`] with the same instructions.
