@@ -114,13 +114,13 @@ fn words() -> impl Strategy<Value = String> {
 }
 
 /// Asserts that the pieces found in a window at the start of a text are those of the definition.
-fn check_window(pattern: Pattern, text: &[u8]) {
+fn check_window(pattern: Pattern, text: &[u8], sets: impl Iterator<Item = Instructions>) {
     let mut window: Window = [0; 80];
     let length = text.len().min(window.len());
     window[..length].copy_from_slice(&text[..length]);
     // As what a longer text begins with, and, if it is short, as all there is.
     let left = [WINDOW, length].map(|bytes| u32::try_from(bytes.min(WINDOW)).expect("a few"));
-    let mut masks: Vec<_> = Instructions::all().map(|instructions| instructions.masks(pattern, &window)).collect();
+    let mut masks: Vec<_> = sets.map(|instructions| instructions.masks(pattern, &window)).collect();
     masks.dedup();
     for (masks, left) in masks.iter().flat_map(|masks| left.map(|left| (masks, left))) {
         let Some(found) = scan::pieces(pattern, &window, masks, left) else { continue };
@@ -139,16 +139,18 @@ fn windows_cover_characters_of_two_and_three_bytes_as_the_definition_does() {
     let mut covered = 0;
     for character in (0x80..0x1_0000).filter_map(char::from_u32) {
         let c = character;
+        // Those that are written out take long.
+        let sets = || Instructions::all().skip(if u32::from(c) % 16 == 0 { 0 } else { Instructions::all().count() - 1 });
         for text in [
             format!("{c}{c}a. "),
             format!("a{c}b {c}B A{c}{c}a {c}1{c}'s {c}\n\n{c}/\r\n {c} "),
             format!("、{c}a —{c}。{c}漢{c}A漢A{c}　{c}{c}か'll {c}{c}{c}ー"),
         ] {
             for pattern in [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen35, Pattern::Tekken] {
-                check_window(pattern, text.as_bytes());
+                check_window(pattern, text.as_bytes(), sets());
             }
             for start in text.char_indices().map(|(start, _)| start).skip(1) {
-                check_window(Pattern::O200k, &text.as_bytes()[start..]);
+                check_window(Pattern::O200k, &text.as_bytes()[start..], sets());
             }
         }
         let text = format!("{c}{c}a. ");
@@ -189,7 +191,7 @@ proptest! {
             for piece in pieces(pattern, &text).iter().take(skip) {
                 from += piece.len();
             }
-            check_window(pattern, &text.as_bytes()[from..]);
+            check_window(pattern, &text.as_bytes()[from..], Instructions::all());
         }
     }
 }
