@@ -140,7 +140,8 @@ fn windows_cover_characters_of_two_and_three_bytes_as_the_definition_does() {
     for character in (0x80..0x1_0000).filter_map(char::from_u32) {
         let c = character;
         // Those that are written out take long.
-        let sets = || Instructions::all().skip(if u32::from(c) % 16 == 0 { 0 } else { Instructions::all().count() - 1 });
+        let sets =
+            || Instructions::all().skip(if u32::from(c) % 16 == 0 { 0 } else { Instructions::all().count() - 1 });
         for text in [
             format!("{c}{c}a. "),
             format!("a{c}b {c}B A{c}{c}a {c}1{c}'s {c}\n\n{c}/\r\n {c} "),
