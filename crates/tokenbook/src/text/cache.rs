@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::hash::{MEDIUM_COUNT, short_bucket, short_slot};
-use super::longs::{Key, Longs};
+use super::longs::{Key, Longs, place};
 use super::raw::{self, Instructions, Zeroed};
 use super::scan::WINDOW;
 use super::spare;
@@ -286,9 +286,4 @@ impl Cache {
         }
         slot[1]
     }
-}
-
-#[inline]
-fn place(hash: u64, sets: usize) -> usize {
-    (hash >> 40) as usize & (sets - 1)
 }

@@ -107,28 +107,28 @@ fn wide(text: &[u8], at: usize, first: u8) -> (u8, usize) {
     } else {
         (first & 0x1f, second, 2)
     };
-    let number = raw::PAGES.get(page).map_or(0, |&number| usize::from(number));
-    (raw::CLASS.get((number << 6) | low).copied().unwrap_or(OTHER), length)
+    (of(page, low), length)
 }
 
 /// The class of a character of two bytes.
 #[inline]
 pub(super) fn of_two(window: &Window, at: usize) -> u8 {
     let bytes = &window[at % WINDOW..][..2];
-    of(usize::from(bytes[0] & 0x1f), bytes[1])
+    of(usize::from(bytes[0] & 0x1f), usize::from(bytes[1] & 0x3f))
 }
 
 /// The class of a character of three bytes.
 #[inline]
 pub(super) fn of_three(window: &Window, at: usize) -> u8 {
     let bytes = &window[at % WINDOW..][..3];
-    of(usize::from(bytes[0] & 0x0f) << 6 | usize::from(bytes[1] & 0x3f), bytes[2])
+    of(usize::from(bytes[0] & 0x0f) << 6 | usize::from(bytes[1] & 0x3f), usize::from(bytes[2] & 0x3f))
 }
 
-/// The class of a character of a page by its last byte.
+/// The class of a character by its page and its place there, one of 64.
 #[inline]
-fn of(page: usize, last: u8) -> u8 {
-    raw::CLASS.get(usize::from(raw::PAGES[page]) << 6 | usize::from(last & 0x3f)).copied().unwrap_or(OTHER)
+fn of(page: usize, low: usize) -> u8 {
+    let number = raw::PAGES.get(page).map_or(0, |&number| usize::from(number));
+    raw::CLASS.get((number << 6) | low).copied().unwrap_or(OTHER)
 }
 
 /// Whether a character of class [`OTHER`] is neither punctuation nor a symbol: a control, a format, one that is not assigned.

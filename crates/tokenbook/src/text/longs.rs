@@ -90,9 +90,10 @@ fn number(slot: u32) -> usize {
     slot as usize & ((1 << NUMBER_BITS) - 1)
 }
 
+/// The set of a hash, of so many: a power of two.
 #[inline]
-fn place(hash: u64, sets: &[[u32; 4]]) -> usize {
-    (hash >> 40) as usize & (sets.len() - 1)
+pub(super) fn place(hash: u64, sets: usize) -> usize {
+    (hash >> 40) as usize & (sets - 1)
 }
 
 impl Longs {
@@ -110,7 +111,7 @@ impl Longs {
     pub(super) fn prefetch<const W: usize>(&self, hash: u64) {
         if self.taken.pieces > 0 {
             let sets = self.sets::<W>();
-            raw::prefetch(sets, place(hash, sets));
+            raw::prefetch(sets, place(hash, sets.len()));
         }
     }
 
@@ -119,7 +120,7 @@ impl Longs {
     pub(super) fn prefetch_piece<const W: usize>(&self, hash: u64) {
         if self.taken.pieces > 0 {
             let sets = self.sets::<W>();
-            for slot in sets[place(hash, sets)] {
+            for slot in sets[place(hash, sets.len())] {
                 if slot >> NUMBER_BITS == mark(hash) >> NUMBER_BITS {
                     raw::prefetch(&self.units, number(slot));
                 }
@@ -134,7 +135,7 @@ impl Longs {
             return None;
         }
         let sets = self.sets::<W>();
-        let place = place(hash, sets);
+        let place = place(hash, sets.len());
         match self.find(sets[place], key, hash) {
             // Nothing has gone into the next set before this one was full.
             None if sets[place][3] != 0 => self.find(sets[place ^ 1], key, hash),
@@ -162,7 +163,7 @@ impl Longs {
         }
         self.taken.pieces += 1;
         let sets = self.sets::<W>();
-        let place = place(hash, sets);
+        let place = place(hash, sets.len());
         let free = |place: usize| sets[place].iter().position(|slot| *slot == 0).map(|slot| (place, slot));
         let found = free(place).or_else(|| free(place ^ 1));
         let (place, slot) = found.unwrap_or((place, self.taken.pieces % 4));
