@@ -190,6 +190,15 @@ impl Instructions {
         }
     }
 
+    /// Whether they are not the processor's.
+    #[cfg(test)]
+    pub(super) fn is_written_out(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Set::Emulated);
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// The masks of a window in a pattern.
     #[cfg(test)]
     pub(super) fn masks(self, pattern: Pattern, window: &Window) -> Masks {
