@@ -124,6 +124,13 @@ pub(super) fn of_three(window: &Window, at: usize) -> u8 {
     of(usize::from(bytes[0] & 0x0f) << 6 | usize::from(bytes[1] & 0x3f), usize::from(bytes[2] & 0x3f))
 }
 
+/// Whether a character of three bytes is one of U+2E80 to U+2FFF: the radicals of Chinese characters, which are symbols.
+#[inline]
+pub(super) fn is_radical(window: &Window, at: usize) -> bool {
+    let at = at % WINDOW;
+    window[at] == 0xe2 && window[at + 1] >= 0xba
+}
+
 /// The class of a character by its page and its place there, one of 64.
 #[inline]
 fn of(page: usize, low: usize) -> u8 {

@@ -5,7 +5,7 @@
 //! change is left to the next window.
 
 use super::bpe::SMALL;
-use super::class::{self, LOWER, MARK, OTHER, UNCASED, UPPER};
+use super::class::{self, LOWER, MARK, NUMBER, OTHER, UNCASED, UPPER};
 use super::fast::Job;
 use super::split::Pattern;
 use super::vocab::Vocab;
@@ -134,7 +134,8 @@ impl Masks {
     /// Covers characters of two and of three bytes, whose first bytes these are, by their classes: all but digits and blanks.
     ///
     /// A mark goes on with the word before it in the patterns that have marks in words; where it starts something, it may be
-    /// more than one thing. In the others it is like punctuation.
+    /// more than one thing. In the others it is like punctuation. So are radicals, but in Kimi, where they start a piece of
+    /// Chinese characters unless punctuation is before them.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn add_others(&mut self, pattern: Pattern, window: &Window, twos: u64, threes: u64) {
@@ -151,7 +152,10 @@ impl Masks {
         rest = self.stop & threes & (u64::MAX >> 2);
         while rest != 0 {
             let at = rest.trailing_zeros() as usize;
-            three[number(class::of_three(window, at))] |= rest & rest.wrapping_neg();
+            // As little covered as numbers.
+            let is_apart = pattern == Pattern::Kimi && class::is_radical(window, at);
+            let class = if is_apart { NUMBER } else { class::of_three(window, at) };
+            three[number(class)] |= rest & rest.wrapping_neg();
             rest &= rest - 1;
         }
         // With the bytes that follow.

@@ -95,6 +95,8 @@ fn texts() -> impl Strategy<Value = String> {
         "[ء-غ\u{64b}-\u{652}]{1,9}[،ـ٣]?",
         "[Α-Ωα-ωՀ-Ֆհ-ֆა-ჰᲐ-ᲰÀ-ſǅ]{1,9}",
         "[ก-๎•→★]{1,9}",
+        // Chinese characters that are symbols, numbers or modifiers, and rare ones.
+        "[!:•]?[\u{2e80}-\u{2fd5}\u{3005}-\u{3007}\u{3021}-\u{303b}\u{3400}\u{f900}\u{20000}]{1,5}",
         "[\u{a0}\u{85}\u{3000}\u{2028}\u{1680}]{1,3}",
         "(😀|\u{200d}|👩|\u{fe0f}){1,6}",
         "(\u{0}|\u{1}|\u{7f}|\u{fffd}){1,3}",
@@ -112,6 +114,10 @@ fn words() -> impl Strategy<Value = String> {
     proptest::collection::vec((word, gap), 0..20)
         .prop_map(|parts| parts.into_iter().map(|(word, gap)| word + gap).collect())
 }
+
+/// The patterns whose pieces are found in windows.
+const SCANNED: [Pattern; 6] =
+    [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi, Pattern::Tekken];
 
 /// Asserts that the pieces found in a window at the start of a text are those of the definition.
 fn check_window(pattern: Pattern, text: &[u8], sets: impl Iterator<Item = Instructions>) {
@@ -146,11 +152,12 @@ fn windows_cover_characters_of_two_and_three_bytes_as_the_definition_does() {
             format!("a{c}b {c}B A{c}{c}a {c}1{c}'s {c}\n\n{c}/\r\n {c} "),
             format!("、{c}a —{c}。{c}漢{c}A漢A{c}　{c}{c}か'll {c}{c}{c}ー"),
         ] {
-            for pattern in [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen35, Pattern::Tekken] {
+            for pattern in SCANNED {
                 check_window(pattern, text.as_bytes(), sets());
             }
             for start in text.char_indices().map(|(start, _)| start).skip(1) {
                 check_window(Pattern::O200k, &text.as_bytes()[start..], sets());
+                check_window(Pattern::Kimi, &text.as_bytes()[start..], sets());
             }
         }
         let text = format!("{c}{c}a. ");
@@ -185,8 +192,7 @@ proptest! {
 
     #[test]
     fn windows_start_pieces_where_the_definition_does(text in texts(), skip in 0usize..64) {
-        let scanned = [Pattern::Cl100k, Pattern::O200k, Pattern::Qwen, Pattern::Qwen35, Pattern::Kimi, Pattern::Tekken];
-        for pattern in scanned {
+        for pattern in SCANNED {
             let mut from = 0;
             for piece in pieces(pattern, &text).iter().take(skip) {
                 from += piece.len();
