@@ -98,11 +98,9 @@ impl<'a> Job<'a> {
 
 impl Job<'_> {
     /// Counts one text.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn count<S: Scan>(&mut self, text: &[u8]) {
         if text.len() + READ > SHORT {
-            let done = self.scan::<S>(text, text, 0, text.len() - (READ - 1), 0);
+            let done = S::scan(self, text, text, 0, text.len() - (READ - 1), 0);
             self.finish::<S>(text);
             if self.totals[0] > self.limit {
                 return;
@@ -110,20 +108,18 @@ impl Job<'_> {
             let mut copy = [0; 2 * READ];
             let rest = &text[done..];
             copy[..rest.len()].copy_from_slice(rest);
-            self.scan::<S>(&copy[..rest.len()], &copy, 0, rest.len(), 0);
+            S::scan(self, &copy[..rest.len()], &copy, 0, rest.len(), 0);
             self.finish::<S>(&copy);
         } else {
             let mut scratch = self.cache.scratch();
             let end = put(&mut scratch, 0, text);
-            self.scan::<S>(&scratch[..text.len()], &scratch[..end], 0, text.len(), 0);
+            S::scan(self, &scratch[..text.len()], &scratch[..end], 0, text.len(), 0);
             self.finish::<S>(&scratch[..end]);
             self.cache.scratch = scratch;
         }
     }
 
     /// Counts many texts.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     pub(super) fn count_many<S: Scan>(&mut self, texts: &mut dyn Iterator<Item = &[u8]>) {
         let mut scratch = self.cache.scratch();
         let mut end = 0;
@@ -142,7 +138,7 @@ impl Job<'_> {
             let start = end;
             end = put(&mut scratch, start, text);
             self.cache.owners[start / BLOCK..end / BLOCK].fill(number);
-            self.scan::<S>(&scratch[..start + text.len()], &scratch[..end], start, start + text.len(), number);
+            S::scan(self, &scratch[..start + text.len()], &scratch[..end], start, start + text.len(), number);
         }
         self.finish::<S>(&scratch[..end]);
         self.cache.scratch = scratch;
@@ -152,7 +148,14 @@ impl Job<'_> {
     /// text and what may be read behind it, which is zeros, and `owner` its number. Gives where it stopped.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
-    fn scan<S: Scan>(&mut self, text: &[u8], space: &[u8], mut from: usize, stop: usize, owner: usize) -> usize {
+    pub(super) fn scan<S: Scan>(
+        &mut self,
+        text: &[u8],
+        space: &[u8],
+        mut from: usize,
+        stop: usize,
+        owner: usize,
+    ) -> usize {
         let mut total = 0;
         while from < stop {
             let window: &Window = space[from..].first_chunk().expect("it stops before");
@@ -196,8 +199,6 @@ impl Job<'_> {
     }
 
     /// Counts what waits.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled once per instruction set")]
     fn finish<S: Scan>(&mut self, text: &[u8]) {
         if self.count > 0 {
             self.waited::<S>(text);

@@ -178,15 +178,12 @@ impl Instructions {
     pub(super) fn count(self, job: &mut Job<'_>, text: &[u8]) {
         match self.0 {
             Set::Portable => job.count::<Portable>(text),
-            // SAFETY: `all` has asked the processor for what the function needs.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::count(job, text) },
-            // SAFETY: as above.
+            Set::Avx2 => job.count::<avx2::Avx2>(text),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::count(job, text) },
-            // SAFETY: as above.
+            Set::Avx512 => job.count::<avx512::Avx512>(text),
             #[cfg(all(test, target_arch = "x86_64"))]
-            Set::Emulated => unsafe { emulated::avx512::count(job, text) },
+            Set::Emulated => job.count::<emulated::avx512::Avx512>(text),
         }
     }
 
@@ -220,15 +217,12 @@ impl Instructions {
     pub(super) fn count_many(self, job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
         match self.0 {
             Set::Portable => job.count_many::<Portable>(texts),
-            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::count_many(job, texts) },
-            // SAFETY: as above.
+            Set::Avx2 => job.count_many::<avx2::Avx2>(texts),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::count_many(job, texts) },
-            // SAFETY: as above.
+            Set::Avx512 => job.count_many::<avx512::Avx512>(texts),
             #[cfg(all(test, target_arch = "x86_64"))]
-            Set::Emulated => unsafe { emulated::avx512::count_many(job, texts) },
+            Set::Emulated => job.count_many::<emulated::avx512::Avx512>(texts),
         }
     }
 }

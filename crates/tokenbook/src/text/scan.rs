@@ -199,6 +199,9 @@ pub(super) trait Scan: Sized {
         next.iter().all(|&byte| byte < 0xf0)
     }
 
+    /// [`Job::scan`] with the same instructions, compiled once.
+    fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize;
+
     /// [`Vocab::count_piece`] with the same instructions.
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64;
 
@@ -257,6 +260,10 @@ const KINDS: [u8; 256] = {
 pub(super) struct Portable;
 
 impl Scan for Portable {
+    fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize {
+        job.scan::<Self>(text, space, from, stop, owner)
+    }
+
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
         vocab.count_piece(piece)
     }
@@ -356,11 +363,17 @@ pub(super) fn pieces(pattern: Pattern, window: &Window, masks: &Masks, left: u32
     let is_end = limit == left && left < 64 && blank & top == 0;
     let other = valid & !(letter | digit | blank);
 
-    // Newlines right behind other characters belong to them.
-    let joined = newline & (newline.wrapping_add(newline & (other << 1)) ^ newline);
-    if o200k && (joined << 1) & masks.slash != 0 {
-        return None;
+    // Newlines right behind other characters belong to them, in some patterns with slashes from the first newline on.
+    let joint = newline & (other << 1);
+    let mut joined = newline & (newline.wrapping_add(joint) ^ newline);
+    if pattern.has_slashes_behind_punctuation() && (joined << 1) & masks.slash != 0 {
+        let run = newline | (masks.slash & valid);
+        let rest = run & !joint;
+        // Of each run, what comes before that newline.
+        let before = rest & (rest.wrapping_add(rest & !(run << 1)) ^ rest);
+        joined = run & !before;
     }
+    let other = other & !joined;
     let blank = blank & !joined;
     let newline = newline & !joined;
     // Blanks between two newlines of one run: only the last newline counts.

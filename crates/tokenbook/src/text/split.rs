@@ -74,6 +74,11 @@ impl Pattern {
         matches!(self, Self::O200k | Self::Kimi | Self::Tekken)
     }
 
+    /// Whether slashes among the newlines behind punctuation belong to it.
+    pub(super) fn has_slashes_behind_punctuation(self) -> bool {
+        matches!(self, Self::O200k | Self::Tekken)
+    }
+
     /// Whether a mark is part of the word before it.
     pub(super) fn has_marks_in_words(self) -> bool {
         self.is_like_o200k() || self == Self::Qwen35

@@ -10,16 +10,6 @@ use crate::text::scan::{Masks, Scan, Three, Wide, Window};
 use crate::text::split::Pattern;
 use crate::text::vocab::Vocab;
 
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn count(job: &mut Job<'_>, text: &[u8]) {
-    job.count::<Avx2>(text);
-}
-
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
-    job.count_many::<Avx2>(texts);
-}
-
 pub(in crate::text) struct Avx2;
 
 impl Scan for Avx2 {
@@ -36,6 +26,12 @@ impl Scan for Avx2 {
     }
 
     #[inline]
+    fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize {
+        // SAFETY: as above.
+        unsafe { scan(job, text, space, from, stop, owner) }
+    }
+
+    #[inline]
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
         // SAFETY: as above.
         unsafe { count_piece(vocab, piece) }
@@ -46,6 +42,11 @@ impl Scan for Avx2 {
         // SAFETY: as above.
         unsafe { merge_missed(job, text) };
     }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize {
+    job.scan::<Avx2>(text, space, from, stop, owner)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]

@@ -36,6 +36,12 @@ impl Scan for Avx512 {
     }
 
     #[inline]
+    fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize {
+        // SAFETY: as above.
+        unsafe { scan(job, text, space, from, stop, owner) }
+    }
+
+    #[inline]
     fn count_piece(vocab: &Vocab, piece: &[u8]) -> u64 {
         // SAFETY: as above.
         unsafe { avx2::count_piece(vocab, piece) }
@@ -61,12 +67,8 @@ impl Scan for Avx512 {
 }
 
 features! {
-    pub(in crate::text) fn count(job: &mut Job<'_>, text: &[u8]) {
-        job.count::<Avx512>(text);
-    }
-
-    pub(in crate::text) fn count_many(job: &mut Job<'_>, texts: &mut dyn Iterator<Item = &[u8]>) {
-        job.count_many::<Avx512>(texts);
+    fn scan(job: &mut Job<'_>, text: &[u8], space: &[u8], from: usize, stop: usize, owner: usize) -> usize {
+        job.scan::<Avx512>(text, space, from, stop, owner)
     }
 
     fn merge_missed(job: &mut Job<'_>, text: &[u8]) {
