@@ -6,6 +6,7 @@ const { dirname, join } = require('node:path');
 const native = require('./native.cjs');
 const { TokenbookError, fromFault } = require('./errors.cjs');
 const { stringify } = require('./json.cjs');
+const { packed } = require('./packed.cjs');
 const { settled } = require('./src/pending.cjs');
 
 const DEFAULT_ENCODING = 'o200k_base';
@@ -116,7 +117,10 @@ async function countBatch(texts, options) {
 const encode = (text, options) => call('encode', { text: textOf(text), encoding: encodingOf(options) }).tokens;
 const decode = (tokens, options) => call('decode', { tokens, encoding: encodingOf(options) }).text;
 const estimate = (args) => call('estimate', args);
-const countRequest = (args) => call('count_request', args);
+const countRequest = (args) => {
+  const counted = packed(args, native.countRequestPacked);
+  return counted === undefined ? call('count_request', args) : JSON.parse(counted);
+};
 const attribute = (args) => call('attribute', args);
 const extract = (args) => call('extract', args);
 const cost = (args) => call('cost', args);

@@ -47,6 +47,12 @@ pub fn call_bytes(op: String, args: &[u8], length: u32) -> Result<String> {
     }
 }
 
+/// Counts a request whose arguments are the first bytes of an array, as `MessagePack`; `null` where JSON has to be tried.
+#[napi(catch_unwind)]
+pub fn count_request_packed(args: &[u8], length: u32) -> Option<String> {
+    wire::count_request_packed(args.get(..length as usize)?)
+}
+
 /// Runs an operation that needs no ledger, off the event loop.
 #[napi(catch_unwind, ts_return_type = "Promise<string>")]
 pub fn call_async(op: String, args: String) -> AsyncTask<Operation> {

@@ -152,6 +152,16 @@ pub fn count_up_to_number(text: &str, limit: f64, name: &str) -> Result<Option<u
     count_up_to(text, whole.get(), name)
 }
 
+/// The operation `count_request` with its arguments as `MessagePack`, in which texts need no escapes. `None` where they are
+/// not right, or can't be counted: the operation itself has the words for it.
+pub fn count_request_packed(args: &[u8]) -> Option<String> {
+    let counted = guard(|| {
+        let args = rmp_serde::from_slice(args).map_err(|error| Error::invalid(error.to_string()))?;
+        text::write(&ops::request::count_request(args)?)
+    });
+    counted.ok()
+}
+
 /// The operation `cost_batch` with its columns as numbers of 64 bits, little-endian, instead of JSON: `model`, `at_ms`,
 /// or a kind of tokens. `args` may hold further columns.
 ///
@@ -224,6 +234,20 @@ mod tests {
             assert_eq!(error.code(), ErrorCode::InvalidArgument);
         }
         assert_eq!(count_batch_utf16(&[], &[], "no-such").expect_err("no model").code(), ErrorCode::UnknownModel);
+    }
+
+    #[test]
+    fn a_packed_request_counts_as_the_same_request() {
+        let args = serde_json::json!({
+            "api": "openai.chat",
+            "body": { "model": "gpt-4o", "messages": [{ "role": "user", "content": "\"Why\" is\nthe sky blue?" }] },
+        });
+        let packed = rmp_serde::to_vec(&args).expect("plain values");
+        let want = crate::call("count_request", &args.to_string()).expect("a request");
+        assert_eq!(count_request_packed(&packed), Some(want));
+        for torn in [&packed[1..], &packed[..packed.len() - 1], &[], &[0xc1], b"\x81\xa3api\xc0"] {
+            assert_eq!(count_request_packed(torn), None);
+        }
     }
 
     fn packed(numbers: &[i64]) -> Vec<u8> {

@@ -29,7 +29,10 @@ pub use book::Book;
 #[cfg(target_family = "wasm")]
 pub use clock::use_clock;
 pub use guard::guard;
-pub use hot::{cost_batch, count, count_batch, count_batch_utf16, count_up_to, count_up_to_number, encoding_or_model};
+pub use hot::{
+    cost_batch, count, count_batch, count_batch_utf16, count_request_packed, count_up_to, count_up_to_number,
+    encoding_or_model,
+};
 #[cfg(feature = "ledger")]
 pub use meter::Meter;
 #[cfg(not(feature = "ledger"))]

@@ -16,7 +16,7 @@ mod ledger;
 pub(crate) mod price;
 #[cfg(feature = "ledger")]
 pub(crate) mod record;
-mod request;
+pub(crate) mod request;
 mod vocabularies;
 
 use tokenbook::{Error, Result};

@@ -9,14 +9,14 @@ use crate::text::shallow;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CountRequestArgs<'a> {
+pub(crate) struct CountRequestArgs<'a> {
     api: Api,
     #[serde(borrow)]
     body: ParsedBody<'a>,
     model: Option<String>,
 }
 
-pub(super) fn count_request(args: CountRequestArgs<'_>) -> Result<RequestCount> {
+pub(crate) fn count_request(args: CountRequestArgs<'_>) -> Result<RequestCount> {
     // A text is taken as JSON text itself, since no body of a provider is one.
     let Some(json) = args.body.text() else { return args.body.count(args.api, args.model.as_deref()) };
     shallow(json).map_err(|error| error.context("body"))?;

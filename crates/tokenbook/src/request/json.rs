@@ -253,7 +253,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(room(seq.size_hint()));
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
@@ -261,12 +261,17 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(room(map.size_hint()));
         while let Some(Key(key)) = map.next_key()? {
             fields.push((key, map.next_value()?));
         }
         Ok(Json::Object(fields))
     }
+}
+
+/// Room for as many as are said to come, within reason.
+fn room(said: Option<usize>) -> usize {
+    said.unwrap_or(0).min(64)
 }
 
 /// A key, borrowed where it has no escapes.
@@ -301,6 +306,12 @@ mod tests {
         let mut out = String::new();
         parse(r#"{"é": ["😀", "a\u0001\n"]}"#).write(&mut out, Spacing::SpacedAscii);
         assert_eq!(out, r#"{"\u00e9": ["\ud83d\ude00", "a\u0001\n"]}"#);
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_were_read() {
+        let text = "[0.30000000000000004, 1.5e-300, 5e-324, 1.7976931348623157e+308, 9007199254740993, -0.1]";
+        assert_eq!(parse(text).spaced(), text);
     }
 
     #[test]
