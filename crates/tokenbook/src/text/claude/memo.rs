@@ -3,8 +3,13 @@
 
 use super::{Generation, UNITS};
 
-/// Words met before, bounded: a slot holds the last word that fell into it.
-pub(super) struct Memo(Vec<Slot>);
+/// Words met before, bounded: a set holds the last two words that fell into it.
+pub(super) struct Memo(Vec<Set>);
+
+/// The later one first, and both in one cache line.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Set([Slot; 2]);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Key {
@@ -29,14 +34,15 @@ pub(super) enum Kind {
     Symbols { spaced: bool },
 }
 
-const SLOT_BITS: u32 = 13;
+const SET_BITS: u32 = 12;
 
 /// Longer pieces are worked out each time; 16 bytes are all that a key holds.
 const LONGEST: usize = 16;
 
 impl Memo {
     pub(super) fn new() -> Self {
-        Self(vec![Slot { key: Key { bytes: [0; 2], tag: 0 }, absorbs: false, cost: 0 }; 1 << SLOT_BITS])
+        let empty = Slot { key: Key { bytes: [0; 2], tag: 0 }, absorbs: false, cost: 0 };
+        Self(vec![Set([empty; 2]); 1 << SET_BITS])
     }
 
     /// What the piece that a text starts with costs, and whether its last token takes a following space with it.
@@ -48,14 +54,17 @@ impl Memo {
         work_out: impl FnOnce(&str) -> (u64, bool),
     ) -> (u64, bool) {
         let Some(key) = Key::of(generation, kind, text.as_bytes(), length) else { return work_out(&text[..length]) };
-        let slot = &mut self.0[key.slot()];
-        if slot.key == key {
-            return (u64::from(slot.cost), slot.absorbs);
+        let Set(slots) = &mut self.0[key.set()];
+        for slot in &*slots {
+            if slot.key == key {
+                return (u64::from(slot.cost), slot.absorbs);
+            }
         }
         let (cost, absorbs) = work_out(&text[..length]);
         // 16 bytes cost a few dozen tokens at most.
         debug_assert!(cost < 1000 * UNITS, "{cost}");
-        *slot = Slot { key, absorbs, cost: u32::try_from(cost).unwrap_or(u32::MAX) };
+        slots[1] = slots[0];
+        slots[0] = Slot { key, absorbs, cost: u32::try_from(cost).unwrap_or(u32::MAX) };
         (cost, absorbs)
     }
 }
@@ -84,11 +93,11 @@ impl Key {
     }
 
     #[inline]
-    fn slot(self) -> usize {
+    fn set(self) -> usize {
         let [low, high] = self.bytes;
         let high = high ^ u64::from(self.tag) << 48;
         let mixed = low.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ high.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed.wrapping_mul(0x94d0_49bb_1331_11eb) >> (64 - SLOT_BITS)) as usize
+        (mixed.wrapping_mul(0x94d0_49bb_1331_11eb) >> (64 - SET_BITS)) as usize
     }
 }
 
