@@ -109,7 +109,7 @@ def count_request(api: str, body: Body, *, model: str | None = None) -> types.Re
     :raises InvalidArgumentError: the body is not a request of that wire format.
     """
     args = {"api": api, "body": _body(body), "model": model}
-    return decode(types.RequestCount, _wire.call("count_request", args))
+    return decode(types.RequestCount, _wire.count_request(args))
 
 
 def attribute(

@@ -1,12 +1,23 @@
 from collections.abc import Iterable
-from typing import final
+from typing import Any, final
 
-__all__ = ["Ledger", "Meter", "UsageStream", "call", "cost_batch", "count", "count_batch", "count_up_to"]
+__all__ = [
+    "Ledger",
+    "Meter",
+    "UsageStream",
+    "call",
+    "cost_batch",
+    "count",
+    "count_batch",
+    "count_request",
+    "count_up_to",
+]
 
 def call(op: str, args: str) -> str: ...
 def cost_batch(args: str, columns: list[tuple[str, bytes]]) -> str: ...
 def count(text: str, *, model: str | None = None, encoding: str | None = None) -> int: ...
 def count_batch(texts: Iterable[str], *, model: str | None = None, encoding: str | None = None) -> list[int]: ...
+def count_request(args: dict[str, Any]) -> str | None: ...
 def count_up_to(text: str, limit: int, encoding: str) -> int | None: ...
 
 @final

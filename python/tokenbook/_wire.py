@@ -24,6 +24,13 @@ def call(op: str, args: Mapping[str, Any]) -> Any:
     return _run(lambda: _tokenbook.call(op, text))
 
 
+def count_request(args: Mapping[str, Any]) -> Any:
+    """Runs ``count_request``: plain values go over packed, any others as JSON, which says what is wrong."""
+    given = {name: value for name, value in args.items() if value is not None}
+    counted = _tokenbook.count_request(given)
+    return call("count_request", args) if counted is None else json.loads(counted)
+
+
 def cost_batch(args: Mapping[str, Any], numbers: Mapping[str, Any], tokens: Mapping[str, Any]) -> Any:
     """Runs ``cost_batch``: columns of whole numbers go over as bytes, any others as JSON, which says what is wrong."""
     packed: list[tuple[str, bytes]] = []

@@ -1,12 +1,14 @@
 //! The extension module `tokenbook._tokenbook`: converts, releases the interpreter, maps errors, and decides nothing.
 #![expect(clippy::needless_pass_by_value, reason = "pyo3 hands arguments over by value")]
 
+mod packed;
+
 use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use tokenbook_wire as wire;
 
 /// Texts shorter than this are counted without releasing the interpreter, which would cost more than the counting.
@@ -15,7 +17,7 @@ const DETACH_FROM_BYTES: usize = 32 * 1024;
 #[pymodule(name = "_tokenbook", gil_used = false)]
 mod tokenbook_python {
     #[pymodule_export]
-    use super::{Ledger, Meter, UsageStream, call, cost_batch, count, count_batch, count_up_to};
+    use super::{Ledger, Meter, UsageStream, call, cost_batch, count, count_batch, count_request, count_up_to};
 }
 
 /// Counts the tokens of ``text`` exactly.
@@ -70,6 +72,14 @@ fn count_up_to(py: Python<'_>, text: &Bound<'_, PyString>, limit: u64, encoding:
 fn call(py: Python<'_>, op: &str, args: &Bound<'_, PyString>) -> PyResult<String> {
     let args = well_formed(args)?;
     py.detach(|| wire::call(op, &args)).map_err(raise)
+}
+
+/// Counts a request by arguments of plain values, or gives `None` where JSON has to be tried.
+#[pyfunction]
+fn count_request(args: &Bound<'_, PyDict>) -> Option<String> {
+    let mut packed = Vec::with_capacity(1 << 14);
+    packed::pack(args, &mut packed)?;
+    args.py().detach(|| wire::count_request_packed(&packed))
 }
 
 /// Prices many calls: arguments as JSON text, and columns of numbers as 64 bits each, little-endian.

@@ -15,7 +15,7 @@ pub(in crate::text) struct Avx2;
 impl Scan for Avx2 {
     #[inline]
     fn masks(window: &Window) -> Masks {
-        // SAFETY: only used in `count`, whose caller has asked the processor.
+        // SAFETY: `Instructions` alone counts with this, after asking the processor.
         unsafe { masks(window) }
     }
 

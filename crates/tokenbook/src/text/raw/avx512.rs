@@ -25,7 +25,7 @@ pub(in crate::text) struct Avx512;
 impl Scan for Avx512 {
     #[inline]
     fn masks(window: &Window) -> Masks {
-        // SAFETY: only used in `count`, whose caller has asked the processor.
+        // SAFETY: `Instructions` alone counts with this, after asking the processor.
         unsafe { masks(window) }
     }
 
