@@ -84,7 +84,7 @@ def keep(rows, row):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--encoding", default="o200k_base")
-    options.add_argument("--rounds", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=4)
     options.add_argument("--quick", action="store_true", help="only the fastest peers")
     options = options.parse_args()
     binary, ranks = install()
