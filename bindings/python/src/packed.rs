@@ -25,9 +25,9 @@ fn pack_at(value: &Bound<'_, PyAny>, levels: usize, out: &mut Vec<u8>) -> Option
         }
         Some(())
     } else if let Ok(items) = value.cast_exact::<PyList>() {
-        pack_items(items.len(), items.iter(), levels, out)
+        pack_items(items.iter(), levels, out)
     } else if let Ok(items) = value.cast_exact::<PyTuple>() {
-        pack_items(items.len(), items.iter(), levels, out)
+        pack_items(items.iter(), levels, out)
     } else if value.is_none() {
         encode::write_nil(out).ok()
     } else if let Ok(truth) = value.cast_exact::<PyBool>() {
@@ -41,18 +41,15 @@ fn pack_at(value: &Bound<'_, PyAny>, levels: usize, out: &mut Vec<u8>) -> Option
 }
 
 fn pack_items<'py>(
-    count: usize,
-    items: impl Iterator<Item = Bound<'py, PyAny>>,
+    items: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
     levels: usize,
     out: &mut Vec<u8>,
 ) -> Option<()> {
-    encode::write_array_len(out, length(count)?).ok()?;
-    let mut left = count;
+    encode::write_array_len(out, length(items.len())?).ok()?;
     for item in items {
         pack_at(&item, levels.checked_sub(1)?, out)?;
-        left = left.checked_sub(1)?;
     }
-    (left == 0).then_some(())
+    Some(())
 }
 
 fn length(items: usize) -> Option<u32> {
