@@ -1,6 +1,6 @@
 //! The prices in LiteLLM's `model_prices_and_context_window_backup.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -99,6 +99,23 @@ fn rate(raw: &RawValue) -> anyhow::Result<Rate> {
     super::row::rate(&format!("{digits}e{}", exponent + 6))
 }
 
+/// Rates by mode and by the context threshold that they are above.
+type Levels = BTreeMap<(&'static str, Option<u64>), Rates>;
+
+/// Drops context steps that state no rate of text in any mode: taken for steps, they would leave long contexts without a price.
+fn drop_partial_steps(key: &str, levels: &mut Levels, notes: &mut Notes) {
+    let has_text = |rates: &Rates| rates.contains_key("input_tokens") || rates.contains_key("output_tokens");
+    let whole: BTreeSet<u64> =
+        levels.iter().filter(|(_, rates)| has_text(rates)).filter_map(|((_, above), _)| *above).collect();
+    levels.retain(|(_, above), _| {
+        let is_kept = above.is_none_or(|threshold| whole.contains(&threshold));
+        if !is_kept {
+            notes.skip("litellm", key, "a context step without a rate of text");
+        }
+        is_kept
+    });
+}
+
 fn entry(
     key: &str,
     provider: &str,
@@ -106,7 +123,7 @@ fn entry(
     decisions: &Decisions,
     notes: &mut Notes,
 ) -> anyhow::Result<Option<Model>> {
-    let mut levels: BTreeMap<(&'static str, Option<u64>), Rates> = BTreeMap::new();
+    let mut levels = Levels::new();
     for (name, raw) in fields {
         if raw.get() == "null" {
             continue;
@@ -131,6 +148,7 @@ fn entry(
     if let Some(tiers) = fields.get("tiered_pricing") {
         tiered(tiers, &mut levels)?;
     }
+    drop_partial_steps(key, &mut levels, notes);
     let base = levels.remove(&("", None)).unwrap_or_default();
     if !base.contains_key("input_tokens") && !base.contains_key("output_tokens")
         || base.values().all(|rate| *rate == Some(Rate::FREE))
@@ -205,7 +223,7 @@ fn named(key: &str, provider: &str, decisions: &Decisions) -> (String, Option<St
     (rest.to_owned(), region)
 }
 
-fn tiered(raw: &RawValue, levels: &mut BTreeMap<(&'static str, Option<u64>), Rates>) -> anyhow::Result<()> {
+fn tiered(raw: &RawValue, levels: &mut Levels) -> anyhow::Result<()> {
     let tiers: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(raw.get())?;
     for tier in tiers {
         let range: Vec<f64> = serde_json::from_str(tier.get("range").context("a tier without a range")?.get())?;
@@ -310,6 +328,23 @@ mod tests {
         assert!(Field::read("input_cost_per_token_cache_hit").is_none());
         assert!(Field::read("input_cost_per_token_decisions").is_none());
         assert!(Field::read("input_cost_per_audio_per_second").is_none());
+    }
+
+    #[test]
+    fn a_context_step_for_sound_alone_leaves_the_price_of_text_as_it_is() {
+        let decisions = crate::root().join("crates/xtask/prices/decisions.toml");
+        let decisions = Decisions::read(&decisions).expect("read");
+        let steps_and_notes = |steps: &str| {
+            let file = format!(
+                r#"{{"m": {{"litellm_provider": "openai", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6,
+                    "input_cost_per_audio_token": 3e-6, "input_cost_per_audio_token_above_200k_tokens": 3e-6{steps}}}}}"#
+            );
+            let mut notes = Notes::default();
+            let found = entries(&file, &decisions, &mut notes).expect("read");
+            (found[0].model.rows[0].above.len(), notes.skipped.len())
+        };
+        assert_eq!(steps_and_notes(""), (0, 1));
+        assert_eq!(steps_and_notes(r#", "output_cost_per_token_above_200k_tokens": 4e-6"#), (1, 0));
     }
 
     #[test]

@@ -436,6 +436,8 @@ pub(super) fn append(before: Vec<Model>, mut now: Vec<Model>, version: &str) -> 
         };
         let model = &mut now[*number];
         model.names.extend(old.names.iter().cloned());
+        // What a source cites changes with whatever it looked at last, a list of deprecations or a file of data.
+        model.page = old.page.or(model.page.take());
         for row in old.rows.drain(..) {
             let place = model.rows.iter().position(|new| new.conditions() == row.conditions() && new.from == row.from);
             let Some(place) = place else {
@@ -510,7 +512,10 @@ mod tests {
     fn a_changed_price_becomes_a_new_row() {
         let before = model(&[(None, "10"), (Some("2025-06-10"), "2")]);
         let now = model(&[(None, "10"), (Some("2025-06-10"), "1")]);
+        let page = |page: &str, model| Model { page: Some(page.to_owned()), ..model };
+        let (before, now) = (page("the price list", before), page("another page", now));
         let after = append(vec![before], vec![now], "2026-12-01").expect("the newest row may change");
+        assert_eq!(after[0].page.as_deref(), Some("the price list"));
         let checked: Vec<_> = after[0].rows.iter().map(|row| row.checked.as_deref()).collect();
         assert_eq!(checked.iter().filter(|day| **day == Some("2026-12-01")).count(), 1, "{checked:?}");
         let want = [(None, "10"), (Some("2025-06-10"), "2"), (Some("2026-12-01"), "1")];
