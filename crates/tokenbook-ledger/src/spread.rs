@@ -185,6 +185,19 @@ impl Spread {
         self.counts.add(&other.counts);
     }
 
+    /// Takes off the counts of what is a part of this; the instants stay.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::CorruptData`] when it is none.
+    pub(crate) fn subtract(&mut self, part: &Self) -> Result<()> {
+        for (code, less) in part.counts.all() {
+            let count = self.counts.at(code);
+            *count = count.checked_sub(less).ok_or_else(corrupt)?;
+        }
+        Ok(())
+    }
+
     /// How many calls lie in each place of a measure, smallest first, with the place's smallest and largest value.
     fn of(&self, measure: Measure) -> impl Iterator<Item = (u64, u64, u64)> {
         let first = (measure as u16) << BITS;
@@ -313,6 +326,14 @@ mod tests {
         let of = |per_mille| all.quantile(Measure::DurationMs, per_mille);
         assert_eq!((of(500), of(900), of(990), of(0)), (Some(5), Some(9), Some(10), Some(1)));
         assert_eq!(spread(&[]).quantile(Measure::DurationMs, 500), None);
+    }
+
+    #[test]
+    fn what_is_left_of_a_spread_is_the_rest_of_its_calls() {
+        let mut all = spread(&[1, 2, 2, 500]);
+        all.subtract(&spread(&[2, 500])).expect("a part");
+        assert_eq!(all, spread(&[1, 2]));
+        assert_eq!(all.subtract(&spread(&[3])).expect_err("no part").code(), ErrorCode::CorruptData);
     }
 
     proptest! {

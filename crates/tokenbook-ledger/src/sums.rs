@@ -156,15 +156,16 @@ impl Sums {
             Rank::Calls => 1 << Sum::Calls as u32,
             Rank::Tokens => u64::MAX << FIRST_KIND,
         };
-        let mut bits = u64::try_from(read_varint(&mut bytes)?).map_err(|_| corrupt())?;
+        let bits = u64::try_from(read_varint(&mut bytes)?).map_err(|_| corrupt())?;
+        let before = wanted & wanted.wrapping_neg();
+        for _ in 0..(bits & (before - 1)).count_ones() {
+            let end = bytes.iter().position(|byte| *byte < 0x80).ok_or_else(corrupt)?;
+            bytes = &bytes[end + 1..];
+        }
+        // What is wanted stands together.
         let mut rank = 0_u128;
-        while bits & wanted != 0 {
-            let field = bits & bits.wrapping_neg();
-            bits ^= field;
-            let value = read_varint(&mut bytes)?;
-            if field & wanted != 0 {
-                rank = rank.checked_add(value).ok_or_else(corrupt)?;
-            }
+        for _ in 0..(bits & wanted).count_ones() {
+            rank = rank.checked_add(read_varint(&mut bytes)?).ok_or_else(corrupt)?;
         }
         Ok(rank)
     }

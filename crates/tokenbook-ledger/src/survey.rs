@@ -8,7 +8,9 @@ use tokenbook::Result;
 use crate::calendar::{Calendar, MS_PER_HOUR, Unit};
 use crate::filter::{Filter, Wanted};
 use crate::hash::FastMap;
-use crate::report::gather::{Fit, Piece, bounds, cuts_pruned, end_of_all, pieces, start_of_all};
+use crate::report::gather::{
+    FOLDED, Fit, Piece, TAIL, bounds, cuts_pruned, end_of_all, is_pruned, pieces, start_of_all,
+};
 use crate::spread::{Codes, Spread};
 use crate::store::fold::Kind;
 use crate::store::names::{Combo, Names};
@@ -16,11 +18,6 @@ use crate::store::row::{FACT_COLUMNS, Facts, Used, facts, used};
 use crate::store::writer::HeadRow;
 use crate::store::{corrupt, sqlite};
 use crate::sums::{Share, Sum, Sums};
-
-/// Calls of a range that the rollups hold.
-const FOLDED: &str = "at >= ?1 AND at < ?2 AND +seq <= ?3";
-/// Calls of a range that no rollup has yet; the plus keeps SQLite off the index of instants.
-const TAIL: &str = "+at >= ?1 AND +at < ?2 AND seq > ?3";
 
 /// What is to be gathered.
 #[expect(clippy::struct_excessive_bools, reason = "switches that don't depend on each other")]
@@ -51,7 +48,7 @@ enum Spans {
     /// Each day by itself.
     Days,
     /// All days as one.
-    Run,
+    One(Span),
 }
 
 /// Calls that are priced alike within a span.
@@ -76,6 +73,41 @@ pub(crate) struct Gathered {
     pub(crate) combos: BTreeMap<i64, Combo>,
 }
 
+impl Gathered {
+    fn add(&mut self, more: &Self) {
+        fn add<K: Ord + Copy>(all: &mut BTreeMap<K, Sums>, more: &BTreeMap<K, Sums>) {
+            for (key, sums) in more {
+                all.entry(*key).or_default().add(sums);
+            }
+        }
+        add(&mut self.sums, &more.sums);
+        add(&mut self.tools, &more.tools);
+        add(&mut self.classes, &more.classes);
+        add(&mut self.called, &more.called);
+        more.spreads.iter().for_each(|(combo, spread)| self.spreads.entry(*combo).or_default().add(spread));
+    }
+
+    /// Takes off what is a part of this; the instants of spreads stay.
+    fn subtract(&mut self, part: &Self) -> Result<()> {
+        fn subtract<K: Ord + Copy>(all: &mut BTreeMap<K, Sums>, part: &BTreeMap<K, Sums>) -> Result<()> {
+            for (key, less) in part {
+                all.entry(*key).or_default().subtract(less)?;
+            }
+            all.retain(|_, sums| sums.get(Sum::Calls) > 0);
+            Ok(())
+        }
+        subtract(&mut self.sums, &part.sums)?;
+        subtract(&mut self.tools, &part.tools)?;
+        subtract(&mut self.classes, &part.classes)?;
+        subtract(&mut self.called, &part.called)?;
+        for (combo, less) in &part.spreads {
+            self.spreads.entry(*combo).or_default().subtract(less)?;
+        }
+        self.spreads.retain(|combo, _| self.sums.contains_key(combo));
+        Ok(())
+    }
+}
+
 /// A range and a filter on one reading of the ledger.
 pub(crate) struct Survey<'a> {
     db: &'a Connection,
@@ -98,7 +130,7 @@ impl<'a> Survey<'a> {
         filter: &Filter,
         (from, to): (Option<i64>, Option<i64>),
     ) -> Result<Self> {
-        let bounds = bounds(db, head)?;
+        let bounds = bounds(db)?;
         // A range that reaches beyond all calls has no edge there that calls would have to be read for.
         let from = from.filter(|from| *from > bounds.0).unwrap_or_else(|| start_of_all(days));
         let to = to.filter(|to| *to < bounds.1).unwrap_or_else(|| end_of_all(days));
@@ -132,10 +164,17 @@ impl<'a> Survey<'a> {
                     }
                     // All of one span: where a price changes inside it, its days are read again one by one.
                     Piece::Days(first, last) => {
-                        self.take_rollups(Spans::Run, first, last, wants, &mut gathered)?;
+                        let (from, to) = (self.days.day_start(first), self.days.day_start(last));
+                        let span = Span { from, to, tail: false };
+                        self.take_rollups(Spans::One(span), first, last, wants, &mut gathered)?;
                     }
                     Piece::Hours(..) => {}
-                    Piece::Calls(from, to) => self.take_calls(from, to, wants, &mut gathered)?,
+                    Piece::MostOfDay { day, most, rest } if !is_pruned(rest, self.head, self.bounds) => {
+                        self.take_most_of_day(day, most, rest, wants, &mut gathered)?;
+                    }
+                    Piece::Calls(from, to) | Piece::MostOfDay { most: (from, to), .. } => {
+                        self.take_calls(from, to, wants, &mut gathered)?;
+                    }
                 }
             }
         }
@@ -265,15 +304,14 @@ impl<'a> Survey<'a> {
                         let bucket: i64 = row.get(0).map_err(sqlite)?;
                         let span = match last {
                             Some((known, span)) if known == bucket => span,
-                            _ => {
-                                let (first, next) = match spans {
-                                    Spans::Months => (bucket, self.days.next(Unit::Month, bucket)),
-                                    Spans::Days => (bucket, bucket + 1),
-                                    Spans::Run => (from, to),
-                                };
-                                let (from, to) = (self.days.day_start(first), self.days.day_start(next));
-                                Span { from, to, tail: false }
-                            }
+                            _ => match spans {
+                                Spans::One(span) => span,
+                                Spans::Months | Spans::Days => {
+                                    let next = if months { self.days.next(Unit::Month, bucket) } else { bucket + 1 };
+                                    let (from, to) = (self.days.day_start(bucket), self.days.day_start(next));
+                                    Span { from, to, tail: false }
+                                }
+                            },
                         };
                         last = Some((bucket, span));
                         into.classes.entry(ClassKey { span, combo, class: facet }).or_default().add_written(bytes)?;
@@ -284,11 +322,55 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
+    /// Takes a day without the calls in one part of it.
+    fn take_most_of_day(
+        &mut self,
+        day: i64,
+        most: (i64, i64),
+        rest: (i64, i64),
+        wants: Wants,
+        into: &mut Gathered,
+    ) -> Result<()> {
+        let span = Span { from: most.0, to: most.1, tail: false };
+        let (mut whole, mut part, mut added) = (Gathered::default(), Gathered::default(), Added::default());
+        self.take_rollups(Spans::One(span), day, day + 1, wants, &mut whole)?;
+        self.visit(FOLDED, rest.0, rest.1, |survey, combo, facts, _| {
+            added.add(&survey.wanted, combo, facts, span, wants);
+            Ok(())
+        })?;
+        added.into(wants, &mut part);
+        whole.subtract(&part)?;
+        if wants.spreads {
+            self.find_edges(most, rest.1 == most.0, &mut whole.spreads)?;
+        }
+        into.add(&whole);
+        Ok(())
+    }
+
+    /// Finds the first call of each combo in most of a day that begins inside it, or the last in one that ends inside.
+    fn find_edges(&self, (from, to): (i64, i64), begins: bool, spreads: &mut BTreeMap<i64, Spread>) -> Result<()> {
+        let order = if begins { "at" } else { "at DESC" };
+        let sql = format!("SELECT combo, at FROM call WHERE {FOLDED} ORDER BY {order}");
+        let mut statement = self.db.prepare_cached(&sql).map_err(sqlite)?;
+        let mut rows = statement.query((from, to, self.head.folded)).map_err(sqlite)?;
+        let mut sought: FastMap<i64, &mut Spread> =
+            spreads.iter_mut().map(|(combo, spread)| (*combo, spread)).collect();
+        while !sought.is_empty()
+            && let Some(row) = rows.next().map_err(sqlite)?
+        {
+            if let Some(spread) = sought.remove(&row.get(0).map_err(sqlite)?) {
+                let (at, (first, last)) = (row.get(1).map_err(sqlite)?, spread.instants.unwrap_or_default());
+                spread.instants = Some(if begins { (at, last) } else { (first, at) });
+            }
+        }
+        Ok(())
+    }
+
     fn take_calls(&mut self, from: i64, to: i64, wants: Wants, into: &mut Gathered) -> Result<()> {
         if from >= to || to <= self.bounds.0 || from >= self.bounds.1 {
             return Ok(());
         }
-        if from.max(self.bounds.0) < to.min(self.head.pruned_before) {
+        if is_pruned((from, to), self.head, self.bounds) {
             return Err(cuts_pruned(self.head.pruned_before));
         }
         let mut added = Added::default();

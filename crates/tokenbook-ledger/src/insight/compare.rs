@@ -173,7 +173,7 @@ impl Ledger {
         let (a, b) = (bounds(&query.a, "a")?, bounds(&query.b, "b")?);
         let mut days = Calendar::new(self.time_zone())?;
         self.read(|db, names, head| {
-            let last = crate::report::gather::bounds(db, head)?.1;
+            let last = crate::report::gather::bounds(db)?.1;
             let prices_of = Timestamp::from_ms(a.1.map_or(last, |to| to.min(last)).max(1) - 1)?;
             let mut sides = Sides::new();
             let mut sums = [PeriodSums::default(), PeriodSums::default()];

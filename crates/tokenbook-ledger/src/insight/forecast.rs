@@ -179,7 +179,7 @@ impl Ledger {
         self.read(|db, names, head| {
             let now = match query.now {
                 Some(now) => now.ms(),
-                None => crate::report::gather::bounds(db, head)?.1,
+                None => crate::report::gather::bounds(db)?.1,
             };
             let today = zone.day_of(now);
             let (from, to) = (zone.day_start(today - days(MOST_DAYS)).max(0), zone.day_start(today).max(1));

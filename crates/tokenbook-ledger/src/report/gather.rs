@@ -88,6 +88,22 @@ pub(crate) enum Piece {
     Days(i64, i64),
     Hours(i64, i64),
     Calls(i64, i64),
+    /// Most of a day: its sums, less those of the few calls in the rest of it.
+    MostOfDay {
+        day: i64,
+        most: (i64, i64),
+        rest: (i64, i64),
+    },
+}
+
+/// Calls of a range that the rollups hold.
+pub(crate) const FOLDED: &str = "at >= ?1 AND at < ?2 AND +seq <= ?3";
+/// Calls of a range that no rollup has yet; the plus keeps SQLite off the index of instants.
+pub(crate) const TAIL: &str = "+at >= ?1 AND +at < ?2 AND seq > ?3";
+
+/// Whether any calls of a range were pruned.
+pub(crate) fn is_pruned((from, to): (i64, i64), head: HeadRow, bounds: (i64, i64)) -> bool {
+    from.max(bounds.0) < to.min(head.pruned_before)
 }
 
 /// Most sessions whose sums are read when the first are asked for.
@@ -97,6 +113,14 @@ const MAX_FIRST: usize = 2_000;
 struct Parts {
     most: i64,
     rest: Option<(i64, i64, i64)>,
+}
+
+/// That the first sessions were taken.
+struct FirstSessions {
+    /// How many sessions were not.
+    left_out: usize,
+    /// The sums of all calls that no rollup has yet.
+    waiting: Sums,
 }
 
 struct Gathering<'a> {
@@ -142,7 +166,7 @@ pub(crate) fn gather(
         _ => Some(Kind::Hour), // Stands for "several", of which no sums are kept.
     };
     let own_days = question.unit.is_none() || (question.unit != Some(Unit::Hour) && calendar.name() == days.name());
-    let bounds = bounds(db, head)?;
+    let bounds = bounds(db)?;
     let overall = question.is_overall() && wanted.has_every_combo();
     let whole_hours = || question.unit.is_none() || calendar.has_whole_hours(bounds.0, bounds.1);
     // Days of another zone are made of ours and of the hours by which they differ; over all combos, hours are few enough.
@@ -176,11 +200,11 @@ pub(crate) fn gather(
     let to = question.to.unwrap_or_else(|| end_of_all(days));
     let only_sessions = question.groups == [Group::Session] && gathering.wanted.has_everything();
     let first = question.first.filter(|_| only_sessions && overall && !call_by_call);
-    let mut left_out = None;
+    let mut first_sessions = None;
     if let Some((limit, rank)) = first {
-        left_out = gathering.take_first_sessions(limit, rank, (from, to), days, head, bounds)?;
+        first_sessions = gathering.take_first_sessions(limit, rank, (from, to), days, head, bounds)?;
     }
-    if left_out.is_none() {
+    if first_sessions.is_none() {
         let parts = if call_by_call {
             vec![Piece::Calls(from, to)]
         } else {
@@ -190,24 +214,26 @@ pub(crate) fn gather(
         gathering.take(&parts, facet.unwrap_or(Kind::Day), zone, head, bounds)?;
         gathering.take_tail(from, to)?;
     }
-    let apart = overlapping && !call_by_call || left_out.is_some();
+    let apart = overlapping && !call_by_call || first_sessions.is_some();
     if apart {
         // Rows overlap, or are not all there: the total is of calls, each once.
         gathering.with_cells = false;
-        gathering.total = Sums::default();
+        gathering.total = first_sessions.as_ref().map(|first| first.waiting.clone()).unwrap_or_default();
         let whole = pieces(days, from, to, &Fit { days: true, hours: true, months: true });
         gathering.take(&whole, Kind::Day, None, head, bounds)?;
-        gathering.take_tail(from, to)?;
+        if first_sessions.is_none() {
+            gathering.take_tail(from, to)?;
+        }
     }
     let Gathering { cells, mut total, .. } = gathering;
-    if !overlapping && left_out.is_none() {
+    if !overlapping && first_sessions.is_none() {
         // Each call is in one cell.
         total = cells.values().fold(total, |mut total, sums| {
             total.add(sums);
             total
         });
     }
-    Ok(Gathered { cells, total, overlapping, left_out: left_out.unwrap_or_default() })
+    Ok(Gathered { cells, total, overlapping, left_out: first_sessions.map_or(0, |first| first.left_out) })
 }
 
 pub(crate) fn start_of_all(days: &mut Calendar) -> i64 {
@@ -220,23 +246,18 @@ pub(crate) fn end_of_all(days: &mut Calendar) -> i64 {
     days.day_start(day + 1)
 }
 
-/// The hours that hold all calls; at least one hour wide.
-pub(crate) fn bounds(db: &Connection, head: HeadRow) -> Result<(i64, i64)> {
-    let edge = |sql: &str, value: i64| -> Result<Option<i64>> {
-        db.prepare_cached(sql).and_then(|mut found| found.query_row([value], |row| row.get(0))).map_err(sqlite)
+/// The hours that hold all calls, pruned ones too; at least one hour wide.
+pub(crate) fn bounds(db: &Connection) -> Result<(i64, i64)> {
+    let edge = |sql: &str| -> Result<Option<i64>> {
+        db.prepare_cached(sql).and_then(|mut found| found.query_row([], |row| row.get(0))).map_err(sqlite)
     };
     let hour = Kind::Hour as i64;
-    let first = edge("SELECT min(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| hour * MS_PER_HOUR);
-    let last = edge("SELECT max(bucket) FROM roll WHERE kind = ?1", hour)?.map(|hour| (hour + 1) * MS_PER_HOUR);
-    // The plus keeps SQLite from walking the whole index of instants for the few calls behind the fold.
-    let (tail_first, tail_last): (Option<i64>, Option<i64>) = db
-        .prepare_cached("SELECT min(+at), max(+at) + 1 FROM call WHERE seq > ?1")
-        .and_then(|mut found| found.query_row([head.folded], |row| Ok((row.get(0)?, row.get(1)?))))
-        .map_err(sqlite)?;
-    let earlier = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).min();
-    let later = |one: Option<i64>, two: Option<i64>| one.into_iter().chain(two).max();
-    let from = earlier(first, tail_first).unwrap_or(0);
-    Ok((from, later(last, tail_last).unwrap_or(0).max(from + MS_PER_HOUR)))
+    let first_hour = edge(&format!("SELECT min(bucket) FROM roll WHERE kind = {hour}"))?;
+    let last_hour = edge(&format!("SELECT max(bucket) FROM roll WHERE kind = {hour}"))?;
+    let (first, last) = (edge("SELECT min(at) FROM call")?, edge("SELECT max(at) FROM call")?);
+    let from = first_hour.map(|hour| hour * MS_PER_HOUR).into_iter().chain(first).min().unwrap_or(0);
+    let to = last_hour.map(|hour| (hour + 1) * MS_PER_HOUR).into_iter().chain(last.map(|at| at + 1)).max();
+    Ok((from, to.unwrap_or(0).max(from + MS_PER_HOUR)))
 }
 
 /// Which sums answer a question.
@@ -257,9 +278,9 @@ pub(crate) fn pieces(days: &mut Calendar, from: i64, to: i64, fit: &Fit) -> Vec<
         let last = days.day_of(to);
         if first < last {
             let (start, end) = (days.day_start(first), days.day_start(last));
-            push_hours(&mut pieces, from, start, fit.hours);
+            push_edge(&mut pieces, days, first - 1, (from, start), fit);
             push_months(&mut pieces, days, first, last, fit.months);
-            push_hours(&mut pieces, end, to, fit.hours);
+            push_edge(&mut pieces, days, last, (end, to), fit);
             return pieces;
         }
     }
@@ -280,6 +301,19 @@ fn push_months(pieces: &mut Vec<Piece>, days: &mut Calendar, from: i64, to: i64,
     } else {
         pieces.push(Piece::Days(from, to));
     }
+}
+
+/// What a range has of a day, up to its end or from its start on.
+fn push_edge(pieces: &mut Vec<Piece>, days: &mut Calendar, day: i64, (from, to): (i64, i64), fit: &Fit) {
+    if from < to && !fit.hours {
+        let (start, end) = (days.day_start(day), days.day_start(day + 1));
+        let rest = if from == start { (to, end) } else { (start, from) };
+        if to - from > rest.1 - rest.0 {
+            pieces.push(Piece::MostOfDay { day, most: (from, to), rest });
+            return;
+        }
+    }
+    push_hours(pieces, from, to, fit.hours);
 }
 
 fn push_hours(pieces: &mut Vec<Piece>, from: i64, to: i64, by_hour: bool) {
@@ -320,19 +354,37 @@ impl Gathering<'_> {
                     None => self.take_rollup(self.kept(kind), from, to, bounds)?,
                 },
                 Piece::Hours(from, to) => self.take_rollup(self.kept(Kind::Hour), from, to, bounds)?,
-                Piece::Calls(from, to) => {
-                    if from.max(bounds.0) < to.min(head.pruned_before) {
+                Piece::MostOfDay { day, rest, .. } if !is_pruned(rest, head, bounds) => {
+                    self.take_most_of_day(kind, day, rest, bounds)?;
+                }
+                Piece::Calls(from, to) | Piece::MostOfDay { most: (from, to), .. } => {
+                    if is_pruned((from, to), head, bounds) {
                         return Err(cuts_pruned(head.pruned_before));
                     }
                     // Of everything, a scan is much faster than the index of instants.
                     let all = from <= bounds.0 && to >= bounds.1;
-                    let which = if all {
-                        "+at >= ?1 AND +at < ?2 AND seq <= ?3"
-                    } else {
-                        "at >= ?1 AND at < ?2 AND +seq <= ?3"
-                    };
+                    let which = if all { "+at >= ?1 AND +at < ?2 AND seq <= ?3" } else { FOLDED };
                     self.take_calls(which, from, to)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a day without the calls in one part of it.
+    fn take_most_of_day(&mut self, kind: Kind, day: i64, rest: (i64, i64), bounds: (i64, i64)) -> Result<()> {
+        let cells = std::mem::take(&mut self.cells);
+        self.take_calls(FOLDED, rest.0, rest.1)?;
+        let less = std::mem::take(&mut self.cells);
+        self.take_rollup(self.kept(kind), day, day + 1, bounds)?;
+        let most = std::mem::replace(&mut self.cells, cells);
+        #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
+        for (cell, mut sums) in most {
+            if let Some(less) = less.get(&cell) {
+                sums.subtract(less)?;
+            }
+            if sums.get(Sum::Calls) > 0 {
+                self.cells.entry(cell).or_default().add(&sums);
             }
         }
         Ok(())
@@ -394,7 +446,7 @@ impl Gathering<'_> {
     }
 
     /// The sessions that come first: all are ranked by one sum, and the others are read of the first alone, since sessions
-    /// may be without number. Says how many are left out; none when too many rank alike.
+    /// may be without number. None when too many rank alike.
     fn take_first_sessions(
         &mut self,
         limit: usize,
@@ -403,12 +455,16 @@ impl Gathering<'_> {
         days: &mut Calendar,
         head: HeadRow,
         bounds: (i64, i64),
-    ) -> Result<Option<usize>> {
+    ) -> Result<Option<FirstSessions>> {
         let parts = pieces(days, from, to, &Fit { days: true, hours: false, months: true });
-        let (edges, rolled): (Vec<Piece>, Vec<Piece>) =
-            parts.into_iter().partition(|piece| matches!(piece, Piece::Calls(..)));
-        self.take(&edges, Kind::Session, None, head, bounds)?;
+        let (rolled, edges): (Vec<Piece>, Vec<Piece>) =
+            parts.into_iter().partition(|piece| matches!(piece, Piece::Months(..) | Piece::Days(..)));
         self.take_tail(from, to)?;
+        let waiting = self.cells.values().fold(Sums::default(), |mut sum, more| {
+            sum.add(more);
+            sum
+        });
+        self.take(&edges, Kind::Session, None, head, bounds)?;
         // Rows come in order of their session within a month or day: put in order as a whole, neighbours add up, which is
         // faster than to look each of them up.
         let mut ranks: Vec<(i64, u128)> =
@@ -459,12 +515,12 @@ impl Gathering<'_> {
             }
         }
         self.wanted.session = None;
-        Ok(Some(ranks.len() - first.len()))
+        Ok(Some(FirstSessions { left_out: ranks.len() - first.len(), waiting }))
     }
 
     /// The calls that no rollup has yet.
     fn take_tail(&mut self, from: i64, to: i64) -> Result<()> {
-        self.take_calls("+at >= ?1 AND +at < ?2 AND seq > ?3", from, to)
+        self.take_calls(TAIL, from, to)
     }
 
     /// A combo as a cell, if it is wanted.
