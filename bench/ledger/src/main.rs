@@ -4,6 +4,7 @@
 //! `cargo run --release [calls [appends [FILE [PART]]]]`; 10 million calls and 256,000 appends by default. The ledger of many
 //! calls is kept in FILE where one is given, and found there by the next run; PART is in the names of the questions asked.
 
+mod bare;
 mod calls;
 mod questions;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokenbook::Timestamp;
 use tokenbook_ledger::{Budget, Call, Ledger, Options, Receipt, ReserveQuery};
 
+use crate::bare::GroupCommit;
 use crate::calls::{Result, START, YEAR, call, instant};
 
 /// CPU time that this process has used, user and system.
@@ -36,28 +38,54 @@ fn append(path: &Path, callers: u64, in_flight: usize, calls_each: u64) -> Resul
         });
         work.push(calls.collect::<Result<_>>()?);
     }
+    let ledger = &ledger;
+    let callers = work.into_iter().map(|calls| {
+        move || {
+            let mut receipts = VecDeque::with_capacity(in_flight);
+            for call in calls {
+                if receipts.len() == in_flight {
+                    receipts.drain(..).try_for_each(|receipt: Receipt| receipt.wait().map(drop))?;
+                }
+                receipts.push_back(ledger.submit(call)?);
+            }
+            receipts.into_iter().try_for_each(|receipt| receipt.wait().map(drop))
+        }
+    });
+    measure(calls_each, callers.collect())
+}
+
+/// The same without a database: one write and one wait for the disk a group, and the waking of who waits for it.
+fn commit_barely(path: &Path, callers: u64, in_flight: usize, calls_each: u64) -> Result<(f64, f64)> {
+    let commit = &GroupCommit::new(callers as usize * in_flight);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| commit.write(path).map_err(|error| error.to_string()));
+        let caller = || {
+            let mut groups = Vec::with_capacity(in_flight);
+            for _ in 0..calls_each / in_flight as u64 {
+                groups.extend((0..in_flight).map(|_| commit.submit()));
+                groups.drain(..).for_each(|group| _ = group.wait());
+            }
+            Ok(())
+        };
+        let measured = measure(calls_each, vec![caller; callers as usize]);
+        commit.close();
+        writer.join().expect("the writer doesn't panic")?;
+        measured
+    })
+}
+
+/// Runs each caller in a thread; gives calls a second and CPU µs a call.
+fn measure<F>(calls_each: u64, callers: Vec<F>) -> Result<(f64, f64)>
+where
+    F: FnOnce() -> tokenbook::Result<()> + Send,
+{
+    let calls = (callers.len() as u64 * calls_each) as f64;
     let (start, used) = (Instant::now(), cpu()?);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = work
-            .into_iter()
-            .map(|calls| {
-                let ledger = &ledger;
-                scope.spawn(move || {
-                    let mut receipts = VecDeque::with_capacity(in_flight);
-                    for call in calls {
-                        if receipts.len() == in_flight {
-                            receipts.drain(..).try_for_each(|receipt: Receipt| receipt.wait().map(drop))?;
-                        }
-                        receipts.push_back(ledger.submit(call)?);
-                    }
-                    receipts.into_iter().try_for_each(|receipt| receipt.wait().map(drop))
-                })
-            })
-            .collect();
+        let threads: Vec<_> = callers.into_iter().map(|caller| scope.spawn(caller)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a caller doesn't panic"))
     })?;
     let (wall, used) = (start.elapsed(), cpu()?.saturating_sub(used));
-    let calls = (callers * calls_each) as f64;
     Ok((calls / wall.as_secs_f64(), used.as_secs_f64() * 1e6 / calls))
 }
 
@@ -171,6 +199,8 @@ fn main() -> Result<()> {
             println!("durable appends: {name}: {many:.0}/s");
             bar(&format!("durable appends ÷ 1 caller, {name}"), format!("{:.1}", many / one), "≥ 5", many / one >= 5.0);
             bar(&format!("CPU a call, {name}"), format!("{cpu:.2} µs"), "≤ 6 µs", cpu <= 6.0);
+            let (_, bare) = commit_barely(&folder.path().join("bare"), threads, in_flight, appends / threads)?;
+            println!("a group commit without a database, {name}: {bare:.2} µs CPU a call");
         }
         import(folder.path(), appends)?;
         hold(&folder.path().join("hold.db"))?;
