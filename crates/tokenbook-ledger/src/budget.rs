@@ -10,6 +10,7 @@ use tokenbook::{Count, Error, Result, Timestamp, Usd};
 
 pub(crate) use counter::{Context, Counters, check};
 pub(crate) use desk::Desk;
+pub use desk::Extending;
 pub use status::{BudgetState, BudgetStatus};
 
 use crate::calendar::Calendar;
@@ -485,9 +486,18 @@ impl Ledger {
     /// stays as it was, and the call should be stopped. [`ErrorCode::Conflict`](tokenbook::ErrorCode::Conflict) when it was
     /// settled or voided or has lapsed.
     pub fn extend(&self, hold_id: Count, extension: &Extension) -> Result<Hold> {
+        self.extend_ahead(hold_id, extension)?.wait()
+    }
+
+    /// As [`Ledger::extend`], but returns at once: for a call that still has some of what was put aside for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::InvalidArgument`](tokenbook::ErrorCode::InvalidArgument) for a time to live that can't be.
+    pub fn extend_ahead(&self, hold_id: Count, extension: &Extension) -> Result<Extending> {
         let inner = self.inner()?;
         ttl(extension.ttl_ms)?;
-        inner.budgets.extend(&inner.queue, hold_id, *extension)
+        Ok(inner.budgets.extend(&inner.queue, hold_id, *extension))
     }
 
     /// Lets a hold go, because its call was not made; whether it was still there.

@@ -30,7 +30,7 @@ pub use alert::{
     append_notices, judge_hour,
 };
 pub use budget::{
-    Budget, BudgetState, BudgetStatus, BudgetWarning, Extension, Hold, Mode, Period, ReserveQuery, Scope,
+    Budget, BudgetState, BudgetStatus, BudgetWarning, Extending, Extension, Hold, Mode, Period, ReserveQuery, Scope,
 };
 pub use filter::Filter;
 pub use insight::{

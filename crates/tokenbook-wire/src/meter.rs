@@ -14,7 +14,9 @@ use serde_json::value::RawValue;
 use tokenbook::extract::{Extraction, StreamExtractor, extract};
 use tokenbook::request::{Exactness, RequestCount};
 use tokenbook::{Count, Error, ErrorCode, Result, Timestamp, TokenKind, Usage, Usd};
-use tokenbook_ledger::{Call, CallCost, Extension, Hold, Ledger, LiveCall, Outcome, Recorded, ReserveQuery, Status};
+use tokenbook_ledger::{
+    Call, CallCost, Extending, Extension, Hold, Ledger, LiveCall, Outcome, Recorded, ReserveQuery, Status,
+};
 
 use self::known::Known;
 use self::past::PAST;
@@ -60,12 +62,31 @@ const TELL_EVERY_MS: u64 = 250;
 /// What is put aside for a running call.
 struct Held {
     id: Count,
-    /// The output that it covers, where the request sets no limit: more is asked for as the answer grows.
-    sliced: Option<Count>,
+    /// Where the request sets no limit: more is asked for as the answer grows.
+    sliced: Option<Sliced>,
+}
+
+/// What is put aside of an answer without a limit.
+struct Sliced {
+    /// The output that it covers.
+    covered: Count,
+    next: Next,
+}
+
+/// What is known of the slice after what is covered.
+enum Next {
+    NotAsked,
+    Asked(Count, Extending),
+    /// It will be asked for once more when the stream can't go on without it.
+    Refused,
 }
 
 /// The output that is put aside at a time for a request without a limit, and by which such a call may exceed its budget.
 const SLICE: u64 = 1_024;
+/// The output that has to be covered beyond what was streamed, since nobody knows how long the next event is.
+const KEPT: u64 = SLICE / 2;
+/// The output below which more is asked for ahead: the answer comes long before the stream has to wait for it.
+const AHEAD: u64 = KEPT + SLICE / 4;
 
 /// What is known of a call while it runs.
 #[derive(Serialize)]
@@ -202,8 +223,8 @@ impl Meter {
             if !ledger.has_budget_for(&query)? {
                 return text::write(&Hold::default());
             }
-            let sliced = call.max_tokens.is_none().then_some(Count::new(SLICE)?);
-            let output = call.max_tokens.or(sliced).unwrap_or_default();
+            let slice = Count::new(SLICE)?;
+            let output = call.max_tokens.unwrap_or(slice);
             let input = self.counted().map(|counted| counted.high);
             let query = ReserveQuery {
                 cost_usd: input.and_then(|input| self.worst(call, input, output)),
@@ -211,7 +232,8 @@ impl Meter {
                 ..query
             };
             let hold = ledger.reserve(&query)?;
-            state.held = hold.hold_id.map(|id| Held { id, sliced });
+            let sliced = || Sliced { covered: slice, next: Next::NotAsked };
+            state.held = hold.hold_id.map(|id| Held { id, sliced: call.max_tokens.is_none().then(sliced) });
             text::write(&hold)
         })
     }
@@ -286,29 +308,45 @@ impl Meter {
         Ok(())
     }
 
-    /// Asks for the next slice of output in time; only a budget's refusal is an error.
+    /// Asks for the next slice of output in time, ahead and without waiting if it can; only a budget's refusal is an error.
     fn extend(&self, state: &mut State) -> Result<()> {
-        let Some(Held { id, sliced: Some(covered) }) = &mut state.held else { return Ok(()) };
+        let Some(Held { id, sliced: Some(Sliced { covered, next }) }) = &mut state.held else { return Ok(()) };
         let Some(streamed) = state.stream.output_counted() else { return Ok(()) };
-        if streamed.tokens.get() + SLICE / 2 <= covered.get() {
-            return Ok(());
-        }
-        // As many as one event used up, however long it is.
-        let wanted = (streamed.tokens.get() + SLICE / 2 - covered.get()).div_ceil(SLICE);
-        let slice = Count::new(wanted * SLICE)?;
-        let more = Extension {
-            at: clock::now()?,
-            cost_usd: price(&self.call, &Usage::new().with(TokenKind::Output, slice)),
-            tokens: Some(slice),
-            ttl_ms: None,
-        };
-        match self.book.ledger()?.extend(*id, &more) {
-            Err(error) if error.code() == ErrorCode::BudgetExceeded => Err(error),
-            _ => {
-                *covered = covered.checked_add(slice)?;
-                Ok(())
+        let streamed = streamed.tokens.get();
+        let is_due = |covered: Count| streamed + KEPT > covered.get();
+        if let Next::Asked(slice, asked) = std::mem::replace(next, Next::NotAsked) {
+            match if is_due(*covered) { Ok(asked.wait()) } else { asked.poll() } {
+                Err(asked) => {
+                    *next = Next::Asked(slice, asked);
+                    return Ok(());
+                }
+                Ok(Err(error)) if error.code() == ErrorCode::BudgetExceeded => *next = Next::Refused,
+                Ok(_) => *covered = covered.checked_add(slice)?,
             }
         }
+        let ask = |slices: u64| {
+            let slice = Count::new(slices * SLICE)?;
+            let more = Extension {
+                at: clock::now()?,
+                cost_usd: price(&self.call, &Usage::new().with(TokenKind::Output, slice)),
+                tokens: Some(slice),
+                ttl_ms: None,
+            };
+            Ok((slice, self.book.ledger()?.extend_ahead(*id, &more)?))
+        };
+        if is_due(*covered) {
+            *next = Next::NotAsked;
+            // As many as one event used up, however long it is.
+            let (slice, asked) = ask((streamed + KEPT - covered.get()).div_ceil(SLICE))?;
+            match asked.wait() {
+                Err(error) if error.code() == ErrorCode::BudgetExceeded => return Err(error),
+                _ => *covered = covered.checked_add(slice)?,
+            }
+        } else if matches!(next, Next::NotAsked) && streamed + AHEAD > covered.get() {
+            let (slice, asked) = ask(1)?;
+            *next = Next::Asked(slice, asked);
+        }
+        Ok(())
     }
 
     fn request(&self) -> MutexGuard<'_, Option<String>> {

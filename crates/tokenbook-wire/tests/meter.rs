@@ -249,6 +249,46 @@ fn a_stream_without_a_limit_is_stopped_when_its_next_slice_is_refused() {
 }
 
 #[test]
+fn more_is_put_aside_ahead_of_a_stream_that_does_not_wait_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("book.db");
+    let book = Book::open(&json!({ "path": path }).to_string()).expect("opened");
+    set(&book, &json!({ "name": "tokens", "limit_tokens": 100_000, "period": "total" }));
+    let args = json!({ "api": "openai.chat", "request":
+        { "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": "Hello" }] } });
+    let meter = open(&book, &args);
+    meter.reserve().expect("it fits");
+    let held = || budget(&book, "tokens")["held_tokens"].as_u64().expect("a count");
+    let push = |words: usize| {
+        let event = json!({ "id": "c9", "choices": [{ "delta": { "content": " word".repeat(words) } }] });
+        meter.push_event(&event.to_string())
+    };
+    let first = held();
+    // Another process writes and keeps the writer waiting; what is still put aside lets the stream go on.
+    let mut lock = path.into_os_string();
+    lock.push("-lock");
+    let other = std::fs::File::open(lock).expect("there");
+    other.lock().expect("free");
+    push(300).expect("nothing is asked for");
+    push(150).expect("the next slice is on its way");
+    push(50).expect("and isn't waited for");
+    assert_eq!(held(), first);
+    other.unlock().expect("held");
+    let is_there = || held() == first + 1_024;
+    for _ in 0..1_000 {
+        if is_there() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(is_there(), "{}", held());
+    push(200).expect("the slice covers it");
+    assert_eq!(held(), first + 1_024);
+    finish(&meter, &json!({}));
+    assert_eq!(held(), 0);
+}
+
+#[test]
 fn a_meter_that_is_given_up_leaves_its_record() {
     let book = book();
     drop(streamed(&book, 4));

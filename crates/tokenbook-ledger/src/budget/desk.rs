@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokenbook::{Count, Error, ErrorCode, Result};
@@ -25,6 +25,7 @@ enum Request {
 }
 
 /// What the writer says: a hold, or whether one was there to let go.
+#[derive(Debug)]
 enum Answer {
     Hold(Hold),
     Voided(bool),
@@ -109,21 +110,21 @@ impl Desk {
     }
 
     pub(crate) fn reserve(&self, queue: &Queue, query: ReserveQuery) -> Result<Hold> {
-        self.ask(queue, Request::Reserve(Box::new(query))).and_then(Answer::hold)
+        wait(&self.ask(queue, Request::Reserve(Box::new(query)))).and_then(Answer::hold)
     }
 
-    pub(crate) fn extend(&self, queue: &Queue, hold: Count, extension: Extension) -> Result<Hold> {
-        self.ask(queue, Request::Extend(hold, extension)).and_then(Answer::hold)
+    pub(crate) fn extend(&self, queue: &Queue, hold: Count, extension: Extension) -> Extending {
+        Extending(self.ask(queue, Request::Extend(hold, extension)))
     }
 
     pub(crate) fn void(&self, queue: &Queue, hold: Count) -> Result<bool> {
-        match self.ask(queue, Request::Void(i64::try_from(hold.get()).unwrap_or(i64::MAX)))? {
+        match wait(&self.ask(queue, Request::Void(i64::try_from(hold.get()).unwrap_or(i64::MAX))))? {
             Answer::Voided(voided) => Ok(voided),
             Answer::Hold(_) => Err(Error::new(ErrorCode::Internal, "a hold was not let go")),
         }
     }
 
-    fn ask(&self, queue: &Queue, request: Request) -> Result<Answer> {
+    fn ask(&self, queue: &Queue, request: Request) -> Receiver<Result<Answer>> {
         let (send, receive) = channel();
         let first = {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,9 +138,7 @@ impl Desk {
                 self.take().into_iter().for_each(|(_, send)| drop(send.send(Err(error.clone()))));
             }
         }
-        receive.recv().unwrap_or_else(|_| {
-            Err(Error::new(ErrorCode::Internal, "the ledger's writer failed; the next call may work"))
-        })
+        receive
     }
 
     fn take(&self) -> Vec<Waiting> {
@@ -171,6 +170,44 @@ impl Desk {
             Err(error) => askers.into_iter().for_each(|asker| drop(asker.send(Err(error.clone())))),
         }
     }
+}
+
+/// An extension on its way to the writer.
+#[derive(Debug)]
+#[must_use = "without an answer, nobody learns whether the call may go on"]
+pub struct Extending(Receiver<Result<Answer>>);
+
+impl Extending {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::extend`].
+    pub fn wait(self) -> Result<Hold> {
+        wait(&self.0).and_then(Answer::hold)
+    }
+
+    /// The answer if it is there, without waiting; else what goes on waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// The extension itself, as long as there is no answer.
+    pub fn poll(self) -> std::result::Result<Result<Hold>, Self> {
+        match self.0.try_recv() {
+            Ok(answer) => Ok(answer.and_then(Answer::hold)),
+            Err(TryRecvError::Empty) => Err(self),
+            Err(TryRecvError::Disconnected) => Ok(Err(failed())),
+        }
+    }
+}
+
+fn wait(answer: &Receiver<Result<Answer>>) -> Result<Answer> {
+    answer.recv().unwrap_or_else(|_| Err(failed()))
+}
+
+#[cold]
+fn failed() -> Error {
+    Error::new(ErrorCode::Internal, "the ledger's writer failed; the next call may work")
 }
 
 impl Answer {
