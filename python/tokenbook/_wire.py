@@ -26,8 +26,7 @@ def call(op: str, args: Mapping[str, Any]) -> Any:
 
 def count_request(args: Mapping[str, Any]) -> Any:
     """Runs ``count_request``: plain values go over packed, any others as JSON, which says what is wrong."""
-    given = {name: value for name, value in args.items() if value is not None}
-    counted = _tokenbook.count_request(given)
+    counted = _tokenbook.count_request(_given(args))
     return call("count_request", args) if counted is None else json.loads(counted)
 
 
@@ -73,7 +72,11 @@ def _run(native: Callable[[], str]) -> Any:
 
 def dumps(args: Mapping[str, Any]) -> str:
     """Writes arguments as JSON text; an argument that is ``None`` is left out."""
-    return _text({name: value for name, value in args.items() if value is not None})
+    return _text(_given(args))
+
+
+def _given(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in args.items() if value is not None}
 
 
 def _text(given: Any) -> str:

@@ -103,6 +103,13 @@ impl Share {
 }
 
 impl Sums {
+    /// Several groups as one.
+    pub(crate) fn of_all<'sums>(groups: impl IntoIterator<Item = &'sums Self>) -> Self {
+        let mut all = Self::default();
+        groups.into_iter().for_each(|sums| all.add(sums));
+        all
+    }
+
     pub(crate) fn get(&self, sum: Sum) -> u128 {
         self.0[sum as usize]
     }

@@ -285,10 +285,9 @@ impl Ledger {
 
 /// All sums and spreads as one.
 pub(crate) fn whole_of(gathered: &Gathered) -> (Sums, Spread) {
-    let (mut sums, mut spread) = (Sums::default(), Spread::default());
-    gathered.sums.values().for_each(|more| sums.add(more));
+    let mut spread = Spread::default();
     gathered.spreads.values().for_each(|more| spread.add(more));
-    (sums, spread)
+    (Sums::of_all(gathered.sums.values()), spread)
 }
 
 /// The kinds of cached input, and what they are when there is no cache.

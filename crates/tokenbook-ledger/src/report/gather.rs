@@ -228,10 +228,7 @@ pub(crate) fn gather(
     let Gathering { cells, mut total, .. } = gathering;
     if !overlapping && first_sessions.is_none() {
         // Each call is in one cell.
-        total = cells.values().fold(total, |mut total, sums| {
-            total.add(sums);
-            total
-        });
+        total = Sums::of_all(cells.values());
     }
     Ok(Gathered { cells, total, overlapping, left_out: first_sessions.map_or(0, |first| first.left_out) })
 }
@@ -377,15 +374,13 @@ impl Gathering<'_> {
         self.take_calls(FOLDED, rest.0, rest.1)?;
         let less = std::mem::take(&mut self.cells);
         self.take_rollup(self.kept(kind), day, day + 1, bounds)?;
-        let most = std::mem::replace(&mut self.cells, cells);
         #[expect(clippy::iter_over_hash_type, reason = "a sum doesn't depend on the order")]
-        for (cell, mut sums) in most {
-            if let Some(less) = less.get(&cell) {
-                sums.subtract(less)?;
-            }
-            if sums.get(Sum::Calls) > 0 {
-                self.cells.entry(cell).or_default().add(&sums);
-            }
+        for (cell, less) in &less {
+            self.cells.entry(*cell).or_default().subtract(less)?;
+        }
+        let most = std::mem::replace(&mut self.cells, cells);
+        for (cell, sums) in most.iter().filter(|(_, sums)| sums.get(Sum::Calls) > 0) {
+            self.cells.entry(*cell).or_default().add(sums);
         }
         Ok(())
     }
@@ -460,10 +455,7 @@ impl Gathering<'_> {
         let (rolled, edges): (Vec<Piece>, Vec<Piece>) =
             parts.into_iter().partition(|piece| matches!(piece, Piece::Months(..) | Piece::Days(..)));
         self.take_tail(from, to)?;
-        let waiting = self.cells.values().fold(Sums::default(), |mut sum, more| {
-            sum.add(more);
-            sum
-        });
+        let waiting = Sums::of_all(self.cells.values());
         self.take(&edges, Kind::Session, None, head, bounds)?;
         // Rows come in order of their session within a month or day: put in order as a whole, neighbours add up, which is
         // faster than to look each of them up.

@@ -102,9 +102,12 @@ fn rate(raw: &RawValue) -> anyhow::Result<Rate> {
 /// Rates by mode and by the context threshold that they are above.
 type Levels = BTreeMap<(&'static str, Option<u64>), Rates>;
 
+fn has_text(rates: &Rates) -> bool {
+    rates.contains_key("input_tokens") || rates.contains_key("output_tokens")
+}
+
 /// Drops context steps that state no rate of text in any mode: taken for steps, they would leave long contexts without a price.
 fn drop_partial_steps(key: &str, levels: &mut Levels, notes: &mut Notes) {
-    let has_text = |rates: &Rates| rates.contains_key("input_tokens") || rates.contains_key("output_tokens");
     let whole: BTreeSet<u64> =
         levels.iter().filter(|(_, rates)| has_text(rates)).filter_map(|((_, above), _)| *above).collect();
     levels.retain(|(_, above), _| {
@@ -150,9 +153,7 @@ fn entry(
     }
     drop_partial_steps(key, &mut levels, notes);
     let base = levels.remove(&("", None)).unwrap_or_default();
-    if !base.contains_key("input_tokens") && !base.contains_key("output_tokens")
-        || base.values().all(|rate| *rate == Some(Rate::FREE))
-    {
+    if !has_text(&base) || base.values().all(|rate| *rate == Some(Rate::FREE)) {
         return Ok(None);
     }
     let mut standard = Row { rates: base, source: decisions.litellm_source(), ..Row::default() };
@@ -169,7 +170,7 @@ fn entry(
     let mut rows = vec![standard.clone()];
     for mode in MODES {
         let Some(rates) = levels.get(&(*mode, None)) else { continue };
-        if !rates.contains_key("input_tokens") && !rates.contains_key("output_tokens") {
+        if !has_text(rates) {
             continue;
         }
         let mut row = Row { rates: rates.clone(), above: BTreeMap::new(), ..standard.clone() };
